@@ -1,0 +1,56 @@
+//! Who may come in: users with e-mail and password, services with a secret.
+//!
+//! It registers users and finds out who is calling; what a role may do is decided where it is done. HTTP is added by
+//! `storefront` (registration) and by the authorizer function. Passwords, secrets, addresses and names never appear in
+//! `Debug` or in an error.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+mod authenticate;
+mod credentials;
+mod email;
+mod lockout;
+mod password;
+mod register;
+mod service;
+mod store;
+#[cfg(test)]
+mod testing;
+mod user;
+
+use std::fmt;
+use std::sync::Arc;
+
+use kernel::Clock;
+use table::Table;
+
+use crate::password::Hasher;
+
+pub use authenticate::{AuthenticateError, Identity};
+pub use email::{Email, InvalidEmail};
+pub use lockout::{MAX_FAILURES, WINDOW_SECONDS};
+pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, PasswordError};
+pub use register::RegisterError;
+pub use service::{InvalidServiceName, SecretError, ServiceName, Services};
+pub use user::{MAX_NAME_BYTES, NewUser, Role, User, UserId, Violation};
+
+/// The use cases around users. Cheap to clone.
+#[derive(Clone)]
+pub struct Access {
+    table: Table,
+    clock: Arc<dyn Clock>,
+    hasher: Hasher,
+}
+
+impl Access {
+    #[must_use]
+    pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
+        Self { table, clock, hasher: Hasher::owasp() }
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Access(..)")
+    }
+}

@@ -1,0 +1,56 @@
+//! A small world for the tests of this crate: one tenant, an embedded table, a clock that obeys, and hashes so cheap
+//! that a test can sign in a hundred times.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kernel::{ManualClock, TenantId, Timestamp};
+use table::Table;
+use testkit::{FaultInjector, LocalDynamo};
+
+use crate::password::Hasher;
+use crate::{Access, Identity, NewUser};
+
+pub(crate) fn tenant() -> TenantId {
+    "acme.test".parse().unwrap()
+}
+
+pub(crate) fn ada() -> NewUser {
+    let [email, password, name] = ["Ada@Example.com", "correct horse", "Ada"].map(str::to_owned);
+    NewUser { email, password, name }
+}
+
+pub(crate) fn basic(email: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{email}:{password}")))
+}
+
+pub(crate) struct World {
+    pub(crate) access: Access,
+    clock: Arc<ManualClock>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::through(LocalDynamo::new(), &FaultInjector::new())
+    }
+
+    pub(crate) fn through(dynamo: LocalDynamo, faults: &FaultInjector) -> Self {
+        dynamo.create_table("crossdock");
+        let table = Table::new(dynamo.client_through(faults), "crossdock");
+        let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_750_000_000).unwrap()));
+        let access = Access { hasher: Hasher::cheap(), ..Access::new(table, clock.clone()) };
+        Self { access, clock }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, minutes: u64) {
+        self.clock.advance(Duration::from_secs(60 * minutes));
+    }
+
+    /// Ada, or somebody who would like to be, signs in.
+    pub(crate) async fn sign_in(&self, password: &str) -> Option<Identity> {
+        self.access.authenticate_basic(&tenant(), &basic("ada@example.com", password)).await.unwrap()
+    }
+}

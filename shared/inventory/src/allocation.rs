@@ -1,0 +1,154 @@
+//! Allocation: which location ships what, decided from available stock. Pure.
+//!
+//! Fewest parcels first, then the locations that hold most of what was ordered, then their names, so that the same
+//! stock always gives the same answer. A line may be split over locations when no single one holds all of it.
+//! Nothing is promised here: the caller posts the movements, under the versions of the levels that were read.
+
+use crate::{LocationId, Sku};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most locations considered. With so few, every combination can be tried: at most 2^12.
+pub const MAX_LOCATIONS: usize = 12;
+
+/// How much of one item is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// The item.
+    pub sku: Sku,
+    /// Units, at least 1.
+    pub quantity: i64,
+}
+
+/// What is available where. Items and locations that are not named have none.
+pub type Availability = BTreeMap<LocationId, BTreeMap<Sku, i64>>;
+
+/// What one location ships.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// The location.
+    pub location: LocationId,
+    /// Units per item, each at least 1.
+    pub lines: Vec<Demand>,
+}
+
+/// An item of which all locations together hold too little.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortage {
+    /// The item.
+    pub sku: Sku,
+    /// Units wanted.
+    pub requested: i64,
+    /// Units available over all locations.
+    pub available: i64,
+}
+
+/// Splits `demand` (one row per item) over locations, or says which items are short.
+pub fn allocate(demand: &[Demand], availability: &Availability) -> Result<Vec<Parcel>, Vec<Shortage>> {
+    // More locations than can be combined: keep those that hold most.
+    let mut locations: Vec<&LocationId> = availability.keys().collect();
+    locations.sort_by_key(|l| (std::cmp::Reverse(stock(demand, availability, &[l])), *l));
+    locations.truncate(MAX_LOCATIONS);
+
+    let shortages = shortages(demand, availability, &locations);
+    if !shortages.is_empty() {
+        return Err(shortages);
+    }
+    for parcels in 1..=locations.len() {
+        let best = combinations(&locations, parcels)
+            .into_iter()
+            .filter(|chosen| self::shortages(demand, availability, chosen).is_empty())
+            .max_by_key(|chosen| {
+                let names: Vec<&LocationId> = chosen.clone();
+                (stock(demand, availability, chosen), std::cmp::Reverse(names))
+            });
+        if let Some(chosen) = best {
+            return Ok(split(demand, availability, &chosen));
+        }
+    }
+    Ok(Vec::new()) // Only an empty demand gets here: anything else has a shortage or a combination.
+}
+
+/// As much of `demand` as can be filled, and what cannot.
+pub fn allocate_available(demand: &[Demand], availability: &Availability) -> (Vec<Parcel>, Vec<Shortage>) {
+    match allocate(demand, availability) {
+        Ok(parcels) => (parcels, Vec::new()),
+        Err(shortages) => {
+            let short: BTreeMap<&Sku, i64> = shortages.iter().map(|s| (&s.sku, s.available.max(0))).collect();
+            let rest: Vec<Demand> = demand
+                .iter()
+                .map(|d| Demand { sku: d.sku.clone(), quantity: short.get(&d.sku).copied().unwrap_or(d.quantity) })
+                .filter(|d| d.quantity > 0)
+                .collect();
+            (allocate(&rest, availability).unwrap_or_default(), shortages)
+        }
+    }
+}
+
+fn at(availability: &Availability, location: &LocationId, sku: &Sku) -> i64 {
+    availability.get(location).and_then(|items| items.get(sku)).copied().unwrap_or(0).max(0)
+}
+
+/// Units of the demanded items that the locations hold, counting no more of an item than is wanted.
+fn useful(demand: &[Demand], availability: &Availability, location: &LocationId) -> i64 {
+    demand.iter().map(|d| at(availability, location, &d.sku).min(d.quantity)).sum()
+}
+
+fn stock(demand: &[Demand], availability: &Availability, locations: &[&LocationId]) -> i64 {
+    demand.iter().flat_map(|d| locations.iter().map(|l| at(availability, l, &d.sku))).sum()
+}
+
+fn shortages(demand: &[Demand], availability: &Availability, locations: &[&LocationId]) -> Vec<Shortage> {
+    demand
+        .iter()
+        .filter_map(|d| {
+            let available = locations.iter().map(|l| at(availability, l, &d.sku)).sum();
+            (available < d.quantity).then(|| Shortage { sku: d.sku.clone(), requested: d.quantity, available })
+        })
+        .collect()
+}
+
+fn combinations<'a>(locations: &[&'a LocationId], size: usize) -> Vec<Vec<&'a LocationId>> {
+    if size == 0 {
+        return vec![Vec::new()];
+    }
+    let Some((first, rest)) = locations.split_first() else {
+        return Vec::new();
+    };
+    let mut all: Vec<Vec<&LocationId>> = combinations(rest, size - 1)
+        .into_iter()
+        .map(|mut tail| {
+            tail.insert(0, first);
+            tail
+        })
+        .collect();
+    all.extend(combinations(rest, size));
+    all
+}
+
+/// Fills each line from the chosen locations: whole from one where possible, so that lines are split rarely.
+fn split(demand: &[Demand], availability: &Availability, chosen: &[&LocationId]) -> Vec<Parcel> {
+    let mut order: Vec<&LocationId> = chosen.to_vec();
+    order.sort_by_key(|l| (std::cmp::Reverse(useful(demand, availability, l)), *l));
+    let mut parcels: BTreeMap<&LocationId, Vec<Demand>> = BTreeMap::new();
+    for line in demand {
+        let mut wanted = line.quantity;
+        let whole = order.iter().find(|l| at(availability, l, &line.sku) >= wanted);
+        let sources: Vec<&LocationId> = whole.map_or_else(|| order.clone(), |l| vec![*l]);
+        for location in sources {
+            let taken = at(availability, location, &line.sku).min(wanted);
+            if taken > 0 {
+                wanted -= taken;
+                parcels.entry(location).or_default().push(Demand { sku: line.sku.clone(), quantity: taken });
+            }
+        }
+    }
+    let used: BTreeSet<&LocationId> = parcels.keys().copied().collect();
+    order.retain(|l| used.contains(l));
+    order
+        .into_iter()
+        .map(|location| Parcel { location: location.clone(), lines: parcels.remove(location).unwrap_or_default() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! Use cases of stock: read levels and ledgers, post single movements, absorb what a location counted.
+//!
+//! Movements that must be one with something else (an order, a shipment) are posted by that something, with
+//! [`crate::store::post`] in its own transaction.
+
+use crate::ledger::{Broken, Entry, Proof};
+use crate::level::{Level, Refusal};
+use crate::movement::{Movement, Observation, Posting};
+use crate::store::{EntryItem, LevelItem, at_location, decode_level, level_key, post, stock};
+use crate::{LocationId, Sku};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use kernel::{Backoff, Event, TenantId};
+use std::time::Duration;
+use table::{Consistency, GlobalIndex, Item, Page, Position, Query, Table, TableError, TransactionError};
+
+/// Movements of one level are serialised by its version; under contention the loser tries again, this often.
+const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(5), Duration::from_millis(200), 20);
+
+/// Rows absorbed at the same time.
+const ROWS_AT_ONCE: usize = 8;
+
+/// Stock of every tenant in one table.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    table: Table,
+}
+
+/// Why a movement was not posted.
+#[derive(Debug, thiserror::Error)]
+pub enum StockError {
+    /// The level does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Others moved the same level more often than we were willing to retry.
+    #[error("the level is being changed by others")]
+    Contended,
+    /// The ledger does not prove its level.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// The table did not do it.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// What absorbing a page of a location's rows did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Absorbed {
+    /// Rows read.
+    pub rows: usize,
+    /// Rows whose version was newer than what we knew.
+    pub moved: usize,
+    /// Of those, rows whose figure differed from ours: goods that moved without our knowing.
+    pub drifted: usize,
+}
+
+impl std::ops::Add for Absorbed {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            moved: self.moved + other.moved,
+            drifted: self.drifted + other.drifted,
+        }
+    }
+}
+
+impl Inventory {
+    /// Over this table.
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// One level; an item the location never held is an empty one.
+    pub async fn level(&self, tenant: &TenantId, location: &LocationId, sku: &Sku) -> Result<Level, TableError> {
+        let stored = self.table.get::<LevelItem>(level_key(tenant, location, sku), Consistency::Strong).await?;
+        Ok(stored.map_or_else(|| Level::empty(sku.clone(), location.clone()), Level::from))
+    }
+
+    /// A page of a location's levels, by item.
+    pub async fn levels(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        start: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Level>, TableError> {
+        let query = Query::index(GlobalIndex::Gsi2, at_location(tenant, location)).start(start).limit(limit);
+        self.table.query_items(query).await?.try_map(decode_level)
+    }
+
+    /// A page of a level's ledger, oldest first.
+    pub async fn ledger(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        sku: &Sku,
+        start: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Entry>, TableError> {
+        let query = Query::partition(stock(tenant, location, sku)).begins_with(&["L", ""]).start(start).limit(limit);
+        let page = self.table.query::<EntryItem>(query.consistency(Consistency::Strong)).await?;
+        page.try_map(|entry| Ok(entry.value.into()))
+    }
+
+    /// Proves a level from the first entry of its ledger. Repairs nothing.
+    pub async fn prove(&self, tenant: &TenantId, location: &LocationId, sku: &Sku) -> Result<Level, StockError> {
+        let level = self.level(tenant, location, sku).await?;
+        let mut proof = Proof::default();
+        let mut start = None;
+        loop {
+            let page = self.ledger(tenant, location, sku, start, 200).await?;
+            // Entries posted after the level was read are not its proof.
+            for entry in page.items.iter().filter(|entry| entry.seq <= level.seq) {
+                proof.follow(entry)?;
+            }
+            start = page.next;
+            if start.is_none() {
+                proof.matches(&level)?;
+                return Ok(level);
+            }
+        }
+    }
+
+    /// Posts one movement, with `event` made from the level after it, if any is to be told.
+    pub async fn post(
+        &self,
+        tenant: &TenantId,
+        (location, sku): (&LocationId, &Sku),
+        movement: &Movement,
+        posting: &Posting,
+        event: &(dyn Fn(&Level) -> Option<Event> + Sync),
+    ) -> Result<Level, StockError> {
+        let level = self.level(tenant, location, sku).await?;
+        self.post_on(tenant, level, movement, posting, event).await
+    }
+
+    async fn post_on(
+        &self,
+        tenant: &TenantId,
+        mut level: Level,
+        movement: &Movement,
+        posting: &Posting,
+        event: &(dyn Fn(&Level) -> Option<Event> + Sync),
+    ) -> Result<Level, StockError> {
+        for attempt in 1.. {
+            let mut transaction = self.table.transaction(tenant);
+            let next = post(&mut transaction, &level, std::slice::from_ref(movement), posting)?;
+            if let Some(event) = event(&next) {
+                transaction.event(&event);
+            }
+            match transaction.commit().await {
+                Ok(()) => return Ok(next),
+                Err(TransactionError::Table(error)) => return Err(error.into()),
+                // Someone else moved it first: wait a moment and apply the movement to what it is now.
+                Err(TransactionError::Conditions(_) | TransactionError::TokenReused) => {}
+            }
+            let Some(wait) = CONTENTION.delay(attempt, &mut fastrand::Rng::new()) else { break };
+            tokio::time::sleep(wait).await;
+            level = self.level(tenant, &level.location, &level.sku).await?;
+        }
+        Err(StockError::Contended)
+    }
+
+    /// Absorbs a page of what a location counted, each row with its own version. Rows move forward only, and what is
+    /// promised stays promised.
+    pub async fn absorb(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        rows: &[(Sku, Observation)],
+        posting: &Posting,
+    ) -> Result<Absorbed, StockError> {
+        let keys: Vec<_> = rows.iter().map(|(sku, _)| level_key(tenant, location, sku)).collect();
+        let known = self.table.get_many(&keys, Consistency::Strong).await?;
+        // Boxed, because a stream of borrowing async blocks is not `Send` enough for the handlers above.
+        let work: Vec<BoxFuture<'_, Result<Absorbed, StockError>>> = rows
+            .iter()
+            .zip(known)
+            .map(|(row, item)| self.absorb_row(tenant, location, row, item, posting).boxed())
+            .collect();
+        let mut work = stream::iter(work).buffer_unordered(ROWS_AT_ONCE);
+        let mut sum = Absorbed::default();
+        while let Some(done) = work.next().await {
+            sum = sum + done?;
+        }
+        Ok(sum)
+    }
+
+    async fn absorb_row(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        (sku, seen): &(Sku, Observation),
+        item: Option<Item>,
+        posting: &Posting,
+    ) -> Result<Absorbed, StockError> {
+        let level = match item {
+            Some(item) => decode_level(item)?,
+            None => Level::empty(sku.clone(), location.clone()),
+        };
+        let drifted = level.on_hand != seen.on_hand;
+        match self.post_on(tenant, level, &Movement::Observed(*seen), posting, &|_| None).await {
+            Ok(_) => Ok(Absorbed { rows: 1, moved: 1, drifted: usize::from(drifted) }),
+            Err(StockError::Refused(Refusal::NoChange)) => Ok(Absorbed { rows: 1, moved: 0, drifted: 0 }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

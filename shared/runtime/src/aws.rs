@@ -1,0 +1,136 @@
+//! How AWS is reached: one connection pool and one trust store for all clients, credentials from Lambda's environment.
+//!
+//! No `aws-config`: Lambda always supplies region and credentials, and the chain of other providers would be dead weight
+//! at every cold start. The trust store holds Amazon's five roots only, because parsing the system's 140 costs five
+//! times as much as everything else at start-up together.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+
+use crate::{InitError, settings};
+
+/// Amazon Root CA 1 to 4 and the Starfield root that signed them: <https://www.amazontrust.com/repository/>.
+const AMAZON_ROOTS: &str = include_str!("../data/amazon-roots.pem");
+
+/// Establishing a connection, TLS included, to anywhere.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// One try of an AWS call. Below the shortest function timeout in use, so that a retry still fits.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// An AWS call with all its retries.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+const ATTEMPTS: u32 = 3;
+
+settings! {
+    /// What Lambda itself sets.
+    pub(crate) struct Surroundings {
+        region: String = "AWS_REGION",
+        access_key_id: String = "AWS_ACCESS_KEY_ID",
+        secret_access_key: String = "AWS_SECRET_ACCESS_KEY",
+        session_token: String = "AWS_SESSION_TOKEN" or "",
+        /// Only the local stack sets it.
+        endpoint_url: String = "AWS_ENDPOINT_URL" or "",
+    }
+}
+
+impl Surroundings {
+    /// Whether calls go over TLS, so that a handshake is worth having in advance.
+    pub(crate) fn is_remote(&self) -> bool {
+        !self.endpoint_url.starts_with("http://")
+    }
+
+    pub(crate) fn is_local_stack(&self) -> bool {
+        !self.endpoint_url.is_empty()
+    }
+
+    pub(crate) fn sdk_config(&self, connector: SharedHttpConnector) -> SdkConfig {
+        let token = Some(self.session_token.clone()).filter(|token| !token.is_empty());
+        let credentials =
+            Credentials::new(self.access_key_id.clone(), self.secret_access_key.clone(), token, None, "environment");
+        let timeouts =
+            TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT);
+        let mut builder = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .sleep_impl(sleep())
+            .timeout_config(timeouts.build())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            // Answers are small and bounded by the timeouts above.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        if self.is_local_stack() {
+            builder = builder.endpoint_url(&self.endpoint_url);
+        }
+        builder.build()
+    }
+}
+
+/// Whom to believe at the other end of a TLS connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Roots {
+    /// Amazon's own certificate authorities: AWS, and whatever is behind API Gateway.
+    Amazon,
+    /// The system's list: third parties. Costs some milliseconds when first used.
+    Public,
+}
+
+/// A connection pool.
+pub(crate) fn connector(roots: Roots) -> Result<SharedHttpConnector, InitError> {
+    let store = match roots {
+        Roots::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
+        Roots::Public => TrustStore::default(),
+    };
+    let tls = TlsContext::builder().with_trust_store(store).build().map_err(InitError::other)?;
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+    let connector = Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(tls)
+        .connector_settings(settings)
+        .sleep_impl(sleep())
+        .build();
+    Ok(SharedHttpConnector::new(connector))
+}
+
+fn sleep() -> SharedAsyncSleep {
+    SharedAsyncSleep::new(TokioSleep::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_five_amazon_roots_are_there_and_parse() {
+        assert_eq!(AMAZON_ROOTS.matches("BEGIN CERTIFICATE").count(), 5);
+        assert!(connector(Roots::Amazon).is_ok());
+    }
+
+    #[test]
+    fn only_plain_http_is_not_worth_a_handshake() {
+        for (endpoint_url, remote, local) in
+            [("", true, false), ("http://localhost:4566", false, true), ("https://localhost:4566", true, true)]
+        {
+            let surroundings = Surroundings {
+                region: "eu-west-1".to_owned(),
+                access_key_id: "id".to_owned(),
+                secret_access_key: "secret".to_owned(),
+                session_token: String::new(),
+                endpoint_url: endpoint_url.to_owned(),
+            };
+            assert_eq!((surroundings.is_remote(), surroundings.is_local_stack()), (remote, local), "{endpoint_url}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a function is made of: settings, clients, secrets, the way out. Everything is built when first asked for, once.
+//!
+//! It lives as long as the process, so that builders and handlers may hold a plain `&'static` to it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use aws_types::SdkConfig;
+use kernel::{Backoff, Clock, SystemClock};
+use web::secret::Secret;
+use web::transport::{CircuitBreaker, Retrying, Transport};
+
+use crate::InitError;
+use crate::aws::{Roots, Surroundings, connector};
+use crate::env::{ConfigError, Env, Lookup, Settings};
+use crate::secrets::Cached;
+use crate::wire::Wire;
+
+/// Three tries within about a second, for requests that may be repeated.
+const BACKOFF: Backoff = Backoff::exponential(Duration::from_millis(100), Duration::from_secs(1), 3);
+/// Failures in a row after which a peer is left alone, and for how long.
+const BREAKER_THRESHOLD: u32 = 5;
+const BREAKER_COOL_DOWN: Duration = Duration::from_secs(30);
+
+/// The composition root, as builders see it.
+pub struct Context {
+    lookup: Lookup,
+    /// What Lambda sets; what of it is missing is reported together with what the function misses.
+    surroundings: Result<Surroundings, ConfigError>,
+    amazon: OnceLock<SharedHttpConnector>,
+    public: OnceLock<SharedHttpConnector>,
+    sdk: OnceLock<SdkConfig>,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+}
+
+impl Context {
+    pub(crate) fn new(lookup: Lookup) -> Self {
+        Self {
+            lookup,
+            surroundings: Env::new(lookup).read(),
+            amazon: OnceLock::new(),
+            public: OnceLock::new(),
+            sdk: OnceLock::new(),
+            dynamodb: OnceLock::new(),
+        }
+    }
+
+    /// The function's settings, or the name of everything that is missing.
+    pub fn settings<S: Settings>(&self) -> Result<S, InitError> {
+        match (Env::new(self.lookup).read(), &self.surroundings) {
+            (Ok(settings), Ok(_)) => Ok(settings),
+            (Ok(_), Err(error)) => Err(error.clone().into()),
+            (Err(own), surroundings) => {
+                let mut error = surroundings.as_ref().err().cloned().unwrap_or_default();
+                error.missing.extend(own.missing);
+                error.invalid.extend(own.invalid);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The machine's clock.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemClock)
+    }
+
+    /// The table's client; `table::Table` wants it.
+    pub fn dynamodb(&self) -> Result<aws_sdk_dynamodb::Client, InitError> {
+        let sdk = self.sdk()?;
+        Ok(self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(sdk)).clone())
+    }
+
+    /// The topics' client; ask once and keep it.
+    pub fn sns(&self) -> Result<aws_sdk_sns::Client, InitError> {
+        self.sdk().map(aws_sdk_sns::Client::new)
+    }
+
+    /// The queues' client; ask once and keep it.
+    pub fn sqs(&self) -> Result<aws_sdk_sqs::Client, InitError> {
+        self.sdk().map(aws_sdk_sqs::Client::new)
+    }
+
+    /// The buckets' client; ask once and keep it.
+    pub fn s3(&self) -> Result<aws_sdk_s3::Client, InitError> {
+        // Bucket names are no host names on the local stack.
+        let local = self.surroundings()?.is_local_stack();
+        let config = aws_sdk_s3::config::Builder::from(self.sdk()?).force_path_style(local).build();
+        Ok(aws_sdk_s3::Client::from_conf(config))
+    }
+
+    /// The secret with this ARN. Nothing is read before somebody asks for its value.
+    pub fn secret(&self, arn: impl Into<String>) -> Result<Arc<dyn Secret>, InitError> {
+        let client = aws_sdk_secretsmanager::Client::new(self.sdk()?);
+        Ok(Arc::new(Cached::new(client, arn.into(), self.clock())))
+    }
+
+    /// The way out to other systems: timeout, bounded retries, circuit breaker, trace. Ask once and keep it: each has a
+    /// circuit breaker of its own.
+    pub fn transport(&self, roots: Roots) -> Result<Arc<dyn Transport>, InitError> {
+        let wire = Arc::new(Wire::new(self.connector(roots)?));
+        let breaker = CircuitBreaker::new(wire, self.clock(), BREAKER_THRESHOLD, BREAKER_COOL_DOWN);
+        Ok(Arc::new(Retrying::new(Arc::new(breaker), BACKOFF)))
+    }
+
+    /// Opens the connection to the table's service while start-up has the processor to itself, if the function has a
+    /// table and the way there needs a handshake. The outcome does not matter, nor whether the role may ask.
+    pub(crate) async fn warm_up(&self) {
+        if let (Some(client), Ok(true)) = (self.dynamodb.get(), self.surroundings.as_ref().map(Surroundings::is_remote))
+        {
+            let _ = client.describe_endpoints().send().await;
+        }
+    }
+
+    pub(crate) fn connector(&self, roots: Roots) -> Result<SharedHttpConnector, InitError> {
+        let cell = match roots {
+            Roots::Amazon => &self.amazon,
+            Roots::Public => &self.public,
+        };
+        if let Some(connector) = cell.get() {
+            return Ok(connector.clone());
+        }
+        let connector = connector(roots)?;
+        Ok(cell.get_or_init(|| connector).clone())
+    }
+
+    fn surroundings(&self) -> Result<&Surroundings, InitError> {
+        self.surroundings.as_ref().map_err(|error| error.clone().into())
+    }
+
+    fn sdk(&self) -> Result<&SdkConfig, InitError> {
+        let (surroundings, connector) = (self.surroundings()?, self.connector(Roots::Amazon)?);
+        Ok(self.sdk.get_or_init(|| surroundings.sdk_config(connector)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings;
+
+    settings! {
+        #[derive(Debug)]
+        struct Orders {
+            _table: String = "TABLE_NAME",
+        }
+    }
+
+    #[test]
+    fn what_lambda_and_what_the_function_misses_is_named_together() {
+        let context = Context::new(|name| (name == "AWS_REGION").then(|| "eu-west-1".to_owned()));
+        let error = context.settings::<Orders>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "configuration: AWS_ACCESS_KEY_ID is not set; AWS_SECRET_ACCESS_KEY is not set; TABLE_NAME is not set"
+        );
+    }
+
+    #[test]
+    fn clients_share_one_connection_pool_built_when_first_needed() {
+        let context = Context::new(|name| Some(if name == "AWS_ENDPOINT_URL" { "http://x" } else { "x" }.to_owned()));
+        assert!(context.sdk.get().is_none());
+        context.dynamodb().unwrap();
+        context.sqs().unwrap();
+        context.s3().unwrap();
+        context.transport(Roots::Amazon).unwrap();
+        assert!(context.amazon.get().is_some() && context.public.get().is_none());
+    }
+}

@@ -1,0 +1,164 @@
+//! API Gateway HTTP API events (payload 2.0) to requests for an axum router, and its answers back.
+//!
+//! Read here rather than with `lambda_http`, which brings a URL parser, text encodings and five other event formats along
+//! (docs/decisions/0006-runtime.md).
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
+use tower::ServiceExt;
+use web::{Caller, Operation, RequestMeta};
+
+use crate::invoke::{Adapter, Call, Done, Failure};
+
+/// What is read of the event; the rest of it only repeats these.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Event {
+    #[serde(default)]
+    pub(crate) raw_path: String,
+    #[serde(default)]
+    raw_query_string: String,
+    #[serde(default)]
+    cookies: Vec<String>,
+    #[serde(default, deserialize_with = "headers")]
+    pub(crate) headers: HeaderMap,
+    pub(crate) request_context: Gateway,
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Gateway {
+    pub(crate) http: Line,
+    stage: Option<String>,
+    authorizer: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Line {
+    pub(crate) method: String,
+    pub(crate) source_ip: Option<String>,
+}
+
+fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::Error> {
+    let headers: Vec<(HeaderName, HeaderValue)> = Map::deserialize(deserializer)?
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.parse().ok()?, HeaderValue::try_from(value.as_str()?).ok()?)))
+        .collect();
+    Ok(headers.into_iter().collect())
+}
+
+impl Gateway {
+    /// What the authorizer said. Anything but all three of them is nobody.
+    fn caller(&self) -> Option<Caller> {
+        let said = self.authorizer.as_ref()?.get("lambda")?;
+        let text = |name: &str| said.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        Some(Caller { principal: text("principal")?, role: text("role")?, tenant: text("tenant")?.parse().ok()? })
+    }
+}
+
+impl Event {
+    /// The path without the stage, which is in front of it unless it is the default one.
+    pub(crate) fn path(&self) -> &str {
+        let stage = self.request_context.stage.as_deref().filter(|stage| *stage != "$default");
+        let rest = stage.and_then(|stage| self.raw_path.strip_prefix('/')?.strip_prefix(stage));
+        rest.filter(|rest| rest.starts_with('/')).unwrap_or(&self.raw_path)
+    }
+
+    fn into_request(mut self, call: &Call) -> Result<Request<Body>, Failure> {
+        let uri = match self.raw_query_string.as_str() {
+            "" => self.path().to_owned(),
+            query => format!("{}?{query}", self.path()),
+        };
+        let body = match self.body.take() {
+            Some(text) if self.is_base64_encoded => {
+                Bytes::from(STANDARD.decode(text).map_err(|error| Failure::new("MalformedEvent", error))?)
+            }
+            Some(text) => Bytes::from(text),
+            None => Bytes::new(),
+        };
+        if let Ok(cookies) = HeaderValue::try_from(self.cookies.join("; "))
+            && !cookies.is_empty()
+        {
+            self.headers.insert(COOKIE, cookies);
+        }
+        let mut request = Request::builder()
+            .method(self.request_context.http.method.as_str())
+            .uri(uri)
+            .body(Body::from(body))
+            .map_err(|error| Failure::new("MalformedEvent", error))?;
+        if let Some(caller) = self.request_context.caller() {
+            call.tenant(caller.tenant.as_str());
+            request.extensions_mut().insert(caller);
+        }
+        request.extensions_mut().insert(RequestMeta {
+            request_id: call.request_id.clone(),
+            traceparent: call.traceparent(),
+            source_ip: self.request_context.http.source_ip.take(),
+        });
+        *request.headers_mut() = self.headers;
+        Ok(request)
+    }
+}
+
+/// A resource API.
+pub(crate) struct Http(pub(crate) Router);
+
+#[async_trait]
+impl Adapter for Http {
+    async fn call(&self, event: &str, call: &Call) -> Result<Done, Failure> {
+        let event: Event = serde_json::from_str(event).map_err(|error| Failure::malformed(&error))?;
+        call.join(event.headers.get("traceparent").and_then(|value| value.to_str().ok()));
+        let request = event.into_request(call)?;
+        let Ok(response) = self.0.clone().oneshot(request).await;
+        let status = response.status();
+        let operation = response.extensions().get().map_or_else(String::new, |Operation(name)| name.clone());
+        call.status(status.as_u16());
+        Ok(Done { answer: answer(response).await?, operation, fields: Vec::new(), failed: status.is_server_error() })
+    }
+}
+
+/// The answer as API Gateway wants it.
+async fn answer(response: Response<Body>) -> Result<String, Failure> {
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| Failure::new("BrokenAnswer", error))?;
+    let mut headers: Map<String, Value> = Map::new();
+    let mut cookies: Vec<Value> = Vec::new();
+    for (name, value) in &parts.headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        if name == SET_COOKIE {
+            cookies.push(value.into());
+        } else if let Some(Value::String(present)) = headers.get_mut(name.as_str()) {
+            // Several lines of one header mean the same as one line with commas.
+            present.push_str(", ");
+            present.push_str(&value);
+        } else {
+            headers.insert(name.as_str().to_owned(), value.into());
+        }
+    }
+    let (body, encoded) = match String::from_utf8(body.into()) {
+        Ok(text) => (text, false),
+        Err(bytes) => (STANDARD.encode(bytes.as_bytes()), true),
+    };
+    let answer = json!({
+        "statusCode": parts.status.as_u16(),
+        "headers": headers,
+        "cookies": cookies,
+        "body": body,
+        "isBase64Encoded": encoded,
+    });
+    Ok(answer.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use web::{Cors, Json};
+
+use super::*;
+
+/// A request as API Gateway sends it, with some members replaced.
+fn event(changes: Value) -> String {
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": "ANY /v1/{proxy+}",
+        "rawPath": "/v1/echo",
+        "rawQueryString": "",
+        "headers": { "content-type": "application/json", "x-two": "a,b" },
+        "requestContext": {
+            "http": { "method": "GET", "path": "/v1/echo", "sourceIp": "203.0.113.7" },
+            "stage": "$default",
+            "authorizer": { "lambda": { "principal": "cus_1", "role": "CUSTOMER", "tenant": "acme.test" } },
+        },
+        "isBase64Encoded": false,
+    });
+    for (pointer, value) in changes.as_object().unwrap() {
+        match event.pointer_mut(pointer) {
+            Some(place) => *place = value.clone(),
+            None => event[&pointer[1..]] = value.clone(),
+        }
+    }
+    event.to_string()
+}
+
+async fn send(router: Router, event: String) -> Result<(Value, Done), Failure> {
+    let done = Http(web::finish(router, Cors::default())).call(&event, &Call::test()).await?;
+    Ok((serde_json::from_str(&done.answer).unwrap(), done))
+}
+
+async fn echo(request: Request<Body>) -> impl IntoResponse {
+    let (parts, body) = request.into_parts();
+    let caller = parts.extensions.get::<Caller>().map(|caller| caller.principal.clone());
+    let meta = parts.extensions.get::<RequestMeta>().cloned().unwrap();
+    let header = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    Json(json!({
+        "uri": parts.uri.to_string(),
+        "caller": caller,
+        "ip": meta.source_ip,
+        "request": meta.request_id,
+        "two": header("x-two"),
+        "cookie": header("cookie"),
+        "body": String::from_utf8_lossy(&body),
+    }))
+}
+
+async fn echoed(changes: Value) -> Value {
+    let router = Router::new().route("/v1/echo", get(echo).post(echo));
+    let (answer, _) = send(router, event(changes)).await.unwrap();
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_gateway_event_becomes_a_request() {
+    let seen = echoed(json!({ "/rawQueryString": "a=1&b=%20", "/cookies": ["x=1", "y=2"], "/body": "plain" })).await;
+    assert_eq!(
+        seen,
+        json!({
+            "uri": "/v1/echo?a=1&b=%20",
+            "caller": "cus_1",
+            "ip": "203.0.113.7",
+            "request": "r-1",
+            "two": "a,b",
+            "cookie": "x=1; y=2",
+            "body": "plain",
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_named_stage_is_not_part_of_the_path() {
+    let staged = json!({ "/requestContext/stage": "prod", "/rawPath": "/prod/v1/echo" });
+    assert_eq!(echoed(staged).await["uri"], "/v1/echo");
+    let unstaged = json!({ "/requestContext/stage": "v", "/rawPath": "/v1/echo" });
+    assert_eq!(echoed(unstaged).await["uri"], "/v1/echo");
+}
+
+#[tokio::test]
+async fn a_binary_body_is_decoded() {
+    let seen = echoed(json!({ "/body": "cGxhaW4=", "/isBase64Encoded": true })).await;
+    assert_eq!(seen["body"], "plain");
+}
+
+#[tokio::test]
+async fn whoever_the_authorizer_does_not_fully_name_is_nobody() {
+    for authorizer in [
+        Value::Null,
+        json!({}),
+        json!({ "lambda": null }),
+        json!({ "lambda": { "principal": "cus_1", "role": "CUSTOMER" } }),
+        json!({ "lambda": { "principal": "", "role": "CUSTOMER", "tenant": "acme.test" } }),
+        json!({ "lambda": { "principal": "cus_1", "role": "CUSTOMER", "tenant": "not a tenant" } }),
+        json!({ "jwt": { "claims": { "principal": "cus_1" } } }),
+    ] {
+        let seen = echoed(json!({ "/requestContext/authorizer": authorizer })).await;
+        assert_eq!(seen["caller"], Value::Null, "{authorizer}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_goes_back_with_its_headers_and_cookies() {
+    let handler = || async {
+        let headers = [("set-cookie", "a=1"), ("set-cookie", "b=2"), ("vary", "x"), ("vary", "y")];
+        let mut response = "text".into_response();
+        for (name, value) in headers {
+            response.headers_mut().append(name, value.parse().unwrap());
+        }
+        response
+    };
+    let router = Router::new().route("/v1/echo", get(handler));
+    let (answer, done) = send(router, event(json!({}))).await.unwrap();
+    assert_eq!((&answer["body"], &answer["isBase64Encoded"]), (&"text".into(), &false.into()));
+    assert_eq!(answer["cookies"], json!(["a=1", "b=2"]));
+    assert_eq!(answer["headers"]["vary"], "x, y");
+    assert_eq!((done.operation.as_str(), done.failed), ("GET /v1/echo", false));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_go_back_encoded() {
+    let router = Router::new().route("/v1/echo", get(|| async { vec![0xff_u8, 0xfe] }));
+    let (answer, _) = send(router, event(json!({}))).await.unwrap();
+    assert_eq!((&answer["body"], &answer["isBase64Encoded"]), (&"//4=".into(), &true.into()));
+}
+
+#[tokio::test]
+async fn a_refusal_is_an_answer_and_a_server_error_counts_as_failed() {
+    let router = || Router::new().route("/v1/echo", post(|| async { http::StatusCode::BAD_GATEWAY }));
+    let (answer, done) = send(router(), event(json!({}))).await.unwrap();
+    assert_eq!((&answer["statusCode"], done.failed), (&405.into(), false));
+    assert_eq!(answer["headers"]["content-type"], "application/problem+json");
+    let (answer, done) = send(router(), event(json!({ "/requestContext/http/method": "POST" }))).await.unwrap();
+    assert_eq!((&answer["statusCode"], done.failed), (&502.into(), true));
+}
+
+#[tokio::test]
+async fn what_is_no_gateway_event_is_a_failure_and_not_a_panic() {
+    for event in [
+        "{}".to_owned(),
+        "[]".to_owned(),
+        event(json!({ "/body": "!!", "/isBase64Encoded": true })),
+        event(json!({ "/requestContext/http/method": "G T" })),
+    ] {
+        assert_eq!(send(Router::new(), event).await.unwrap_err().error_type, "MalformedEvent");
+    }
+}

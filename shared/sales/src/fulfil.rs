@@ -1,0 +1,172 @@
+//! What happens to an order after it was placed: accepted or declined, called off, sent, shipped, refused, rerouted.
+//!
+//! Each use case is one step of [`crate::order`], written with its stock and events by [`crate::change`]. Repeating one is
+//! refused by the order itself and changes nothing.
+
+use crate::change::{ChangeError, Scope, Stock};
+use crate::order::{Figure, MAX_SHIPMENTS, Order, OrderId, Refused, refusal};
+use crate::shipment::{Shipment, ShipmentId, ShipmentState};
+use crate::{Sales, events};
+use inventory::allocation::{Availability, Demand, Parcel, allocate, allocate_available};
+use inventory::{Level, LocationId, Posting, Sku};
+use kernel::{Context, TenantId};
+use std::collections::BTreeMap;
+use table::TransactionError;
+
+/// What a warehouse reports of a parcel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// It left; the stock figures are those after it.
+    Shipped(Vec<Figure>),
+    /// It cannot be filled, with the reason and the stock figures as they are.
+    Refused(String, Vec<Figure>),
+    /// It arrived.
+    Delivered,
+}
+
+impl Sales {
+    /// Calls an order off.
+    pub async fn cancel(&self, tenant: &TenantId, id: OrderId, actor: &str, cause: &Context) -> Result<Order, ChangeError> {
+        let now = self.now();
+        self.change(tenant, id, (actor, cause), Scope::Own, &|order, _| order.cancel(now)).await
+    }
+
+    /// Takes a warehouse's report on one of its parcels.
+    pub async fn report(
+        &self,
+        tenant: &TenantId,
+        (id, shipment): (OrderId, ShipmentId),
+        by: &LocationId,
+        report: &Report,
+        cause: &Context,
+    ) -> Result<Order, ChangeError> {
+        let (now, who) = (self.now(), (by.as_str(), cause));
+        match report {
+            Report::Shipped(figures) => {
+                self.change(tenant, id, who, Scope::Own, &|order, _| order.ship(shipment, by, figures, now)).await
+            }
+            Report::Delivered => {
+                let step = |order: &mut Order, _: &Stock| order.deliver(shipment, by, now).map(|()| Vec::new());
+                self.change(tenant, id, who, Scope::Nothing, &step).await
+            }
+            Report::Refused(reason, figures) => {
+                let step = |order: &mut Order, stock: &Stock| {
+                    let parcels = self.plan_refused(order, shipment, figures, stock)?;
+                    order.refuse(shipment, by, reason.clone(), figures, &parcels, now)
+                };
+                self.change(tenant, id, who, Scope::Everywhere, &step).await
+            }
+        }
+    }
+
+    /// Records that a parcel is about to be offered to its warehouse; refused unless it is still to be sent.
+    pub async fn mark_sent(&self, tenant: &TenantId, id: OrderId, shipment: ShipmentId) -> Result<Order, ChangeError> {
+        self.mark(tenant, id, shipment, ShipmentState::Sent).await
+    }
+
+    /// Records that the warehouse surely did not hear of a parcel that was marked as sent.
+    pub async fn mark_unsent(&self, tenant: &TenantId, id: OrderId, shipment: ShipmentId) -> Result<Order, ChangeError> {
+        self.mark(tenant, id, shipment, ShipmentState::Requested).await
+    }
+
+    async fn mark(
+        &self,
+        tenant: &TenantId,
+        id: OrderId,
+        shipment: ShipmentId,
+        state: ShipmentState,
+    ) -> Result<Order, ChangeError> {
+        let cause = Context::root(shipment.to_string(), None);
+        let step = |order: &mut Order, _: &Stock| order.mark(shipment, state).map(|()| Vec::new());
+        self.change(tenant, id, ("dispatch", &cause), Scope::Nothing, &step).await
+    }
+
+    /// Moves a parcel that its warehouse has not seen to locations that are up. `None` when those cannot fill it: it
+    /// then waits where it is.
+    pub async fn reroute(
+        &self,
+        tenant: &TenantId,
+        id: OrderId,
+        shipment: ShipmentId,
+        cause: &Context,
+    ) -> Result<Option<Order>, ChangeError> {
+        let now = self.now();
+        let step = |order: &mut Order, stock: &Stock| {
+            let parcel = order.shipment(shipment)?;
+            let availability = availability(stock, &stock.levels, Some(&parcel.location));
+            let parcels = allocate(&demand(parcel), &availability).map_err(|_| Refused::NoOtherStock)?;
+            room(order, &parcels)?;
+            order.reroute(shipment, &parcels, now)
+        };
+        match self.change(tenant, id, ("dispatch", cause), Scope::Everywhere, &step).await {
+            Ok(order) => Ok(Some(order)),
+            Err(ChangeError::Refused { reason: Refused::NoOtherStock, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks again for every open parcel of an order: a new event each, for a warehouse that is back or a message that
+    /// got lost. Safe at any time, because instructions are idempotent by shipment.
+    pub async fn ask_again(&self, tenant: &TenantId, order: &Order, cause: &Context) -> Result<(), ChangeError> {
+        let mut transaction = self.table.transaction(tenant);
+        for shipment in order.shipments.iter().filter(|s| s.state.is_open()) {
+            transaction.event(&events::requested(tenant, order, shipment, &*self.clock).caused_by(cause));
+        }
+        match transaction.commit().await {
+            Ok(()) => Ok(()),
+            // New events have new ids: there is nothing in their way.
+            Err(TransactionError::Conditions(_) | TransactionError::TokenReused) => Err(ChangeError::Contended),
+            Err(TransactionError::Table(error)) => Err(error.into()),
+        }
+    }
+
+    /// Where the lines of a refused parcel can go, its own location included with the figures it reported.
+    fn plan_refused(
+        &self,
+        order: &Order,
+        id: ShipmentId,
+        figures: &[Figure],
+        stock: &Stock,
+    ) -> Result<Vec<Parcel>, Refused> {
+        let shipment = order.shipment(id)?;
+        if !shipment.state.is_open() {
+            return Err(Refused::AlreadySettled(shipment.state));
+        }
+        let posting =
+            Posting { source: String::new(), actor: String::new(), reason: None, effective_at: self.clock.now() };
+        let mut levels = stock.levels.clone();
+        for effect in refusal(shipment, figures)? {
+            let level = stock.level(&effect.location, &effect.sku);
+            if let Ok((after, _)) = level.apply(&effect.movement, &posting) {
+                levels.insert((effect.location, effect.sku), after);
+            }
+        }
+        let (parcels, _short) = allocate_available(&demand(shipment), &availability(stock, &levels, None));
+        Ok(if room(order, &parcels).is_ok() { parcels } else { Vec::new() })
+    }
+}
+
+/// An order that was refused very often takes no more parcels.
+fn room(order: &Order, parcels: &[Parcel]) -> Result<(), Refused> {
+    if order.shipments.len() + parcels.len() <= MAX_SHIPMENTS { Ok(()) } else { Err(Refused::TooManyShipments) }
+}
+
+fn demand(shipment: &Shipment) -> Vec<Demand> {
+    shipment.lines.iter().map(|(sku, quantity)| Demand { sku: sku.clone(), quantity: *quantity }).collect()
+}
+
+/// What is available at the locations that are up, without `except`.
+fn availability(
+    stock: &Stock,
+    levels: &BTreeMap<(LocationId, Sku), Level>,
+    except: Option<&LocationId>,
+) -> Availability {
+    let usable = stock.locations.healthy().filter(|id| Some(*id) != except);
+    let mut by_location: Availability = usable.map(|id| (id.clone(), BTreeMap::new())).collect();
+    for ((location, sku), level) in levels {
+        if let Some(items) = by_location.get_mut(location) {
+            items.insert(sku.clone(), level.available());
+        }
+    }
+    by_location
+}

@@ -1,0 +1,72 @@
+//! Sales: orders from placement to shipment, their payments, and the promises of stock that go with them.
+//!
+//! Pure: [`order`] (the aggregate and its steps), [`status`], [`shipment`], [`payment`] (what is due, and the port to a
+//! provider), [`events`]. Use cases: [`place`], [`fulfil`], [`pay`], [`lists`]. [`stripe`] is the one provider there is.
+//!
+//! It does not know warehouses as services: who is asked to send a parcel, and how, belongs to the storefront. Every
+//! write is one transaction of order, stock and event.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test"))]
+
+mod change;
+pub mod events;
+pub mod fulfil;
+pub mod lists;
+pub mod order;
+pub mod pay;
+pub mod payment;
+pub mod place;
+pub mod shipment;
+pub mod status;
+mod store;
+pub mod stripe;
+#[cfg(test)]
+mod testing;
+
+pub use change::ChangeError;
+pub use fulfil::Report;
+pub use order::{Figure, MAX_LINES, MAX_QUANTITY, Line, Order, OrderId, Refused, StockEffect};
+pub use pay::PayError;
+pub use payment::{Authorization, Payment, PaymentDue, PaymentProvider, PaymentState, ProviderUnavailable};
+pub use place::{PlaceError, PlaceOrder, Placed};
+pub use shipment::{Shipment, ShipmentId, ShipmentState};
+pub use status::{InvalidTransition, OrderStatus, Step};
+
+use inventory::LocationId;
+use kernel::{Clock, TenantId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use table::Table;
+
+/// Orders of every tenant in one table.
+#[derive(Debug, Clone)]
+pub struct Sales {
+    table: Table,
+    clock: Arc<dyn Clock>,
+    /// Names of the locations met so far, so that one read can fetch their levels.
+    known: Arc<Mutex<BTreeMap<TenantId, BTreeSet<LocationId>>>>,
+}
+
+impl Sales {
+    /// Over this table and clock.
+    pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
+        Self { table, clock, known: Arc::default() }
+    }
+
+    /// Now, as precisely as orders keep time: milliseconds.
+    fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    /// Names of the tenant's locations as this process has met them, so that one read can fetch their levels too.
+    pub fn known_locations(&self, tenant: &TenantId) -> BTreeSet<LocationId> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(tenant).cloned().unwrap_or_default()
+    }
+
+    /// Remembers the names for the next read. Their health is never remembered.
+    pub fn remember_locations(&self, tenant: &TenantId, locations: BTreeSet<LocationId>) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), locations);
+    }
+}

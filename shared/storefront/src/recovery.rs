@@ -1,0 +1,86 @@
+//! Recovery: looks at orders that should have moved on, and moves them on.
+//!
+//! A parcel that no warehouse has seen leaves an offline warehouse for one that can fill it. A parcel of a warehouse
+//! that is up is asked for again: its message may have been lost, or its warehouse was away. What stays stuck shows in
+//! the count of this job and in the alarm on it.
+
+use crate::Registry;
+use inventory::{Health, Locations};
+use kernel::{Clock, Context, TenantId};
+use sales::{ChangeError, Order, Sales, ShipmentState};
+use std::sync::Arc;
+use std::time::Duration;
+use table::TableError;
+
+/// Age at which an order with open parcels is asked about again.
+const OVERDUE: Duration = Duration::from_secs(120);
+/// Orders looked at in one run, oldest first.
+const BATCH: usize = 100;
+
+/// Moves stuck orders on.
+pub struct Recovery {
+    /// Orders.
+    pub sales: Sales,
+    /// Who is up.
+    pub registry: Registry,
+    /// What is overdue.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Parcels moved to another warehouse.
+    pub moved: usize,
+    /// Orders whose parcels were asked for again.
+    pub asked_again: usize,
+    /// Parcels that wait for an offline warehouse because it may have them, or because nobody else can fill them.
+    pub waiting: usize,
+    /// Orders that could not be dealt with; the next run tries again.
+    pub failed: usize,
+}
+
+impl Recovery {
+    /// Moves what waits at offline warehouses, whatever its age, and asks again for what is overdue elsewhere.
+    pub async fn run(&self, tenant: &TenantId) -> Result<Recovered, TableError> {
+        let locations = self.registry.all(tenant).await?;
+        let now = self.clock.now();
+        let cause = Context::root(format!("recovery-{now}"), None);
+        let mut done = Recovered::default();
+        for order in self.sales.overdue(tenant, now, BATCH).await? {
+            if self.recover(tenant, &order, &locations, &cause, &mut done).await.is_err() {
+                done.failed += 1;
+            }
+        }
+        Ok(done)
+    }
+
+    async fn recover(
+        &self,
+        tenant: &TenantId,
+        order: &Order,
+        locations: &Locations,
+        cause: &Context,
+        done: &mut Recovered,
+    ) -> Result<(), ChangeError> {
+        let is_up = |id| locations.by_id.get(id).is_some_and(|at| at.health == Health::Healthy);
+        let mut reachable = false;
+        for shipment in order.shipments.iter().filter(|s| s.state.is_open()) {
+            if is_up(&shipment.location) {
+                reachable = true;
+            } else if shipment.state == ShipmentState::Sent {
+                done.waiting += 1;
+            } else if self.sales.reroute(tenant, order.id, shipment.id(order.id), cause).await?.is_some() {
+                done.moved += 1;
+            } else {
+                done.waiting += 1;
+            }
+        }
+        let age = self.clock.now().duration_since(order.placed_at);
+        if reachable && age.unsigned_abs() >= OVERDUE {
+            self.sales.ask_again(tenant, order, cause).await?;
+            done.asked_again += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! The registry of warehouses: the tenant's locations, written under an optimistic version.
+
+use inventory::locations::TooManyLocations;
+use inventory::{Location, LocationId, Locations};
+use kernel::{Backoff, Clock, TenantId};
+use std::sync::Arc;
+use std::time::Duration;
+use table::{Consistency, Table, TableError};
+
+/// Registrations and health checks of a few warehouses: collisions are rare and short.
+const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(20), Duration::from_millis(200), 10);
+
+/// The warehouses of every tenant.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    table: Table,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why the registry was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// No room for another one.
+    #[error(transparent)]
+    Full(#[from] TooManyLocations),
+    /// Changed by others more often than we were willing to retry.
+    #[error("the registry is being changed by others")]
+    Contended,
+    /// The table did not do it.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl Registry {
+    /// Over this table and clock.
+    pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
+        Self { table, clock }
+    }
+
+    /// All warehouses.
+    pub async fn all(&self, tenant: &TenantId) -> Result<Locations, TableError> {
+        Ok(self.load(tenant).await?.0)
+    }
+
+    /// Adds a warehouse or updates where it is reached. Registering shows that it is up.
+    pub async fn register(
+        &self,
+        tenant: &TenantId,
+        id: &LocationId,
+        name: &str,
+        url: &str,
+    ) -> Result<Location, RegistryError> {
+        let now = self.clock.now();
+        let all = self
+            .change(tenant, &|all| all.register(id.clone(), name.to_owned(), url.to_owned(), now).map(|()| true))
+            .await?;
+        all.by_id.get(id).cloned().ok_or(RegistryError::Contended)
+    }
+
+    /// Records who answered; returns those whose health changed.
+    pub async fn observe(
+        &self,
+        tenant: &TenantId,
+        answers: &[(LocationId, bool)],
+    ) -> Result<Vec<LocationId>, RegistryError> {
+        let before = self.all(tenant).await?;
+        let now = self.clock.now();
+        let after = self
+            .change(tenant, &|all| {
+                for (id, healthy) in answers {
+                    all.observe(id, *healthy, now);
+                }
+                Ok(!answers.is_empty())
+            })
+            .await?;
+        let health = |all: &Locations, id: &LocationId| all.by_id.get(id).map(|l| l.health);
+        Ok(answers.iter().map(|(id, _)| id).filter(|id| health(&before, id) != health(&after, id)).cloned().collect())
+    }
+
+    async fn load(&self, tenant: &TenantId) -> Result<(Locations, u64), TableError> {
+        let stored = self.table.get::<Locations>(Locations::key_of(tenant), Consistency::Strong).await?;
+        Ok(stored.map_or_else(Default::default, |s| (s.value, s.version)))
+    }
+
+    /// Writes what `edit` makes of the registry, unless it says that nothing changed.
+    async fn change(
+        &self,
+        tenant: &TenantId,
+        edit: &(dyn Fn(&mut Locations) -> Result<bool, TooManyLocations> + Sync),
+    ) -> Result<Locations, RegistryError> {
+        for attempt in 1.. {
+            let (mut all, version) = self.load(tenant).await?;
+            if !edit(&mut all)? {
+                return Ok(all);
+            }
+            let written = match version {
+                0 => self.table.create(tenant, &all).await,
+                seen => self.table.update(tenant, &all, seen).await.map(|_| ()),
+            };
+            match written {
+                Ok(()) => return Ok(all),
+                Err(TableError::ConditionFailed { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let Some(wait) = CONTENTION.delay(attempt, &mut fastrand::Rng::new()) else { break };
+            tokio::time::sleep(wait).await;
+        }
+        Err(RegistryError::Contended)
+    }
+}

@@ -1,0 +1,119 @@
+//! Claim check: a body that no item can hold waits in a blob store, and the item keeps the ticket.
+//!
+//! The blob is written before the item and under a name of its own, so an item never points to a blob that is not
+//! there or is not its own. It does not find blobs whose item was never written (a crash in between) or was replaced
+//! inside a transaction: they cost storage, nothing else.
+
+use std::fmt::Write;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use sha2::{Digest, Sha256};
+
+use crate::error::Source;
+use crate::item::{Attributes, CLAIM, Encoded, KIND, PACKED};
+use crate::key::{PK, SK};
+use crate::size::ITEM_LIMIT;
+use crate::{Consistency, Item, Table, TableError};
+
+/// Where bodies wait that are too large for an item.
+#[async_trait]
+pub trait BlobStore: std::fmt::Debug + Send + Sync {
+    async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), Source>;
+
+    /// `None` when there is no such blob.
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Source>;
+
+    /// Succeeds when there is no such blob.
+    async fn delete(&self, name: &str) -> Result<(), Source>;
+}
+
+impl Table {
+    /// Moves a body that no item can hold to the blob store.
+    pub(crate) async fn check_in(&self, encoded: &mut Encoded) -> Result<(), TableError> {
+        if encoded.size <= ITEM_LIMIT {
+            return Ok(());
+        }
+        let item = &mut encoded.attributes;
+        let too_large = TableError::ItemTooLarge { kind: text(item, KIND).to_owned(), bytes: encoded.size };
+        let Some(blobs) = &self.inner.blobs else {
+            return Err(too_large);
+        };
+        let Some(AttributeValue::B(body)) = item.remove(PACKED) else {
+            return Err(too_large);
+        };
+        let body = body.into_inner();
+        let name = blob_name(item, &body);
+        blobs.put(&name, body).await.map_err(TableError::Unavailable)?;
+        item.insert(CLAIM.to_owned(), AttributeValue::S(name));
+        Ok(())
+    }
+
+    /// Brings the body of an item back. `None` when the item has been deleted since it was read.
+    pub(crate) async fn check_out(&self, item: Item) -> Result<Option<Item>, TableError> {
+        let mut item = item;
+        let mut missing = None;
+        loop {
+            let Some(AttributeValue::S(name)) = item.0.remove(CLAIM) else {
+                return Ok(Some(item));
+            };
+            let Some(blobs) = &self.inner.blobs else {
+                return Err(TableError::corrupt(format!("{name} is in a blob store, and this table was given none")));
+            };
+            if let Some(body) = blobs.get(&name).await.map_err(TableError::Unavailable)? {
+                item.0.insert(PACKED.to_owned(), AttributeValue::B(Blob::new(body)));
+                return Ok(Some(item));
+            }
+            // Somebody replaced the item, and then its blob, after it was read: what is there now has another blob.
+            if missing.as_ref() == Some(&name) {
+                return Err(TableError::corrupt(format!("the blob {name} is gone")));
+            }
+            missing = Some(name);
+            let Some(key) = item.key() else {
+                return Err(TableError::corrupt("an item without a key"));
+            };
+            match self.fetch(key, Consistency::Strong).await? {
+                Some(current) => item = current,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Removes the blob of an item that a committed write has replaced. A failure leaves garbage, not damage.
+    pub(crate) async fn discard(&self, replaced: Option<Attributes>) {
+        let (Some(blobs), Some(mut replaced)) = (&self.inner.blobs, replaced) else {
+            return;
+        };
+        if let Some(AttributeValue::S(name)) = replaced.remove(CLAIM)
+            && let Err(error) = blobs.delete(&name).await
+        {
+            tracing::warn!(blob = name, %error, "a replaced blob was not removed");
+        }
+    }
+}
+
+/// `<tenant>/<kind>/<unique>`: never the name of another write's blob, so that removing one harms nobody.
+fn blob_name(item: &Attributes, body: &[u8]) -> String {
+    let pk = text(item, PK);
+    let tenant = pk.split('#').nth(1).unwrap_or_default();
+    let mut digest = Sha256::new();
+    for part in [pk.as_bytes(), text(item, SK).as_bytes(), &fastrand::u64(..).to_be_bytes()] {
+        digest.update(part);
+        digest.update([0]);
+    }
+    digest.update(body);
+    let mut name = format!("{tenant}/{}/", text(item, KIND));
+    for byte in digest.finalize() {
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+fn text<'a>(item: &'a Attributes, name: &str) -> &'a str {
+    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

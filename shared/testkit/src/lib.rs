@@ -1,0 +1,35 @@
+//! Test doubles of the AWS services this product uses, reached by the real AWS SDK clients without a socket.
+//!
+//! - [`LocalDynamo`]: an embedded `DynamoDB`, one fresh database a test.
+//! - [`FaultInjector`]: fails, delays or crashes a process at any AWS call, and records every call.
+//! - [`LocalQueues`]: SNS and SQS in memory, drained as Lambda drains them.
+//! - [`StreamSimulator`]: the table's change stream, delivered by AWS's rules.
+//! - [`Server`]: any of them on a TCP port, for programs that run on their own.
+//!
+//! What it deliberately does not do: judge timing or throughput, check IAM, or know anything of commerce.
+//! It is a dev-dependency only; nothing that is deployed may use it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "test support: a broken expectation must stop the test at once"
+)]
+
+mod dynamo;
+mod faults;
+mod fixtures;
+mod pattern;
+mod queues;
+mod schema;
+mod server;
+mod stream;
+mod wire;
+
+pub use dynamo::LocalDynamo;
+pub use faults::{Call, Capacity, Crashed, Effect, FaultInjector, Side, crash_points};
+pub use fixtures::{clock, recorded_event, rng, tenant};
+pub use kernel::ManualClock;
+pub use queues::{LocalQueues, Pumped, Waiting};
+pub use schema::table_schema;
+pub use server::Server;
+pub use stream::{Delivered, GivenUp, Reason, StreamSimulator};
+pub use wire::Service;

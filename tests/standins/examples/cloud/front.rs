@@ -1,0 +1,126 @@
+//! One address for all services, as a function sees a local stack: passes calls on, counts them, and answers for the
+//! secrets itself.
+
+use crate::usage::Usage;
+use anyhow::Context as _;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::serve::Listener;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::{HeaderMap, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
+use testkit::FaultInjector;
+
+type Bytes = axum::body::Bytes;
+
+const MAX_BYTES: usize = 16 << 20;
+
+/// The way in.
+#[derive(Clone)]
+pub(crate) struct Front(Arc<Inner>);
+
+struct Inner {
+    table: String,
+    messages: String,
+    records: [FaultInjector; 2],
+    payment_key: &'static str,
+    client: Client<HttpConnector, Full<Bytes>>,
+    usage: Mutex<Usage>,
+}
+
+impl Front {
+    pub(crate) fn new(
+        [table, messages]: [&str; 2],
+        records: [FaultInjector; 2],
+        payment_key: &'static str,
+    ) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let (table, messages) = (table.to_owned(), messages.to_owned());
+        Self(Arc::new(Inner { table, messages, records, payment_key, client, usage: Mutex::default() }))
+    }
+
+    pub(crate) async fn serve<L: Listener<Addr: Debug>>(self, listener: L) {
+        let router = Router::new().fallback(answer).with_state(self);
+        // It ends with the process.
+        drop(axum::serve(listener, router).await);
+    }
+
+    fn count(&self, api: &str, request: &Value, answer: &Value) {
+        self.0.usage.lock().unwrap_or_else(PoisonError::into_inner).count(api, request, answer);
+        self.0.records.iter().for_each(FaultInjector::forget);
+    }
+
+    async fn pass_on(&self, head: &HeaderMap, body: Bytes) -> anyhow::Result<Response> {
+        let target = head.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        let (service, api) = target.split_once('.').unwrap_or_default();
+        let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if service == "secretsmanager" {
+            self.count(api, &request, &Value::Null);
+            return respond(StatusCode::OK, "application/x-amz-json-1.1", self.secret(&request).to_string());
+        }
+        let is_table = service.starts_with("DynamoDB");
+        let uri: Uri = if is_table { &self.0.table } else { &self.0.messages }.parse()?;
+        let action = form_urlencoded::parse(&body).find(|(name, _)| name == "Action").map(|(_, value)| value.into_owned());
+        let mut forward = http::Request::post(uri).body(Full::new(body))?;
+        *forward.headers_mut() = head.clone();
+        forward.headers_mut().remove(HOST);
+        let (answer_head, answer) = self.0.client.request(forward).await?.into_parts();
+        let bytes = answer.collect().await?.to_bytes();
+        let mut answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        self.count(action.as_deref().filter(|_| service.is_empty()).unwrap_or(api), &request, &answer);
+
+        let kind = answer_head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        // The table always reports what it consumed; on AWS it does so when asked.
+        if let (true, None, Some(fields)) = (is_table, request.get("ReturnConsumedCapacity"), answer.as_object_mut()) {
+            fields.remove("ConsumedCapacity");
+            return respond(answer_head.status, kind, answer.to_string());
+        }
+        let mut response = Response::from_parts(answer_head, Body::from(bytes));
+        response.headers_mut().remove(CONTENT_LENGTH);
+        Ok(response)
+    }
+
+    /// Secrets are what the template says they are: services have two, everything else is one text.
+    fn secret(&self, request: &Value) -> Value {
+        let id = request["SecretId"].as_str().unwrap_or_default();
+        let text = if id.contains("Payment") {
+            self.0.payment_key.to_owned()
+        } else if id.contains("Cursor") {
+            "k".repeat(48)
+        } else {
+            json!({ "current": "s".repeat(48), "previous": "" }).to_string()
+        };
+        json!({ "ARN": id, "Name": id, "VersionId": "1", "SecretString": text })
+    }
+}
+
+async fn answer(State(front): State<Front>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let answered = async {
+        if head.uri.path() == "/standin/usage" {
+            let usage = front.0.usage.lock().unwrap_or_else(PoisonError::into_inner).to_json();
+            return respond(StatusCode::OK, "application/json", usage.to_string());
+        }
+        let body = to_bytes(body, MAX_BYTES).await.context("the request broke off")?;
+        front.pass_on(&head.headers, body).await
+    };
+    answered.await.unwrap_or_else(|error| {
+        let mut response = Response::new(Body::from(format!("{error:#}")));
+        *response.status_mut() = StatusCode::BAD_GATEWAY;
+        response
+    })
+}
+
+fn respond(status: StatusCode, kind: &str, body: String) -> anyhow::Result<Response> {
+    Ok(Response::builder().status(status).header(CONTENT_TYPE, kind).body(Body::from(body))?)
+}

@@ -1,0 +1,213 @@
+//! What is measured: operations, the function each belongs to, and the events that make a function do it.
+//!
+//! Events are the recorded ones of `events/`, changed where they must differ. An operation is added here when its
+//! function exists; functions without one are measured up to their first event only.
+
+use std::fs;
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+
+use super::cloud::Place;
+use crate::project::Project;
+
+/// What makes a function run: what the event is like, and what AWS asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trigger {
+    Http,
+    Stream,
+}
+
+/// One operation of one function.
+pub(super) struct Case {
+    pub(super) operation: &'static str,
+    pub(super) binary: &'static str,
+    pub(super) trigger: Trigger,
+    /// Whether there is the same in `tests/bench/node`.
+    pub(super) has_peer: bool,
+    /// Events that come first, once.
+    prepare: fn(&Events<'_>) -> Vec<Value>,
+    /// The event with this number; `first` is what the last event of `prepare` was answered with.
+    event: fn(&Events<'_>, first: &Value, number: usize) -> Value,
+    /// The status of a good answer.
+    status: u16,
+}
+
+const NOTHING_FIRST: fn(&Events<'_>) -> Vec<Value> = |_| Vec::new();
+const ONE_ORDER: fn(&Events<'_>) -> Vec<Value> = |events| vec![events.order(1_000_000, 1)];
+
+const CUSTOMER: &str = "CUSTOMER";
+const ADMIN: &str = "STORE_ADMIN";
+
+/// Everything that is measured.
+pub(super) const CASES: [Case; 8] = [
+    Case {
+        operation: "place-order",
+        binary: "storefront-orders-api",
+        trigger: Trigger::Http,
+        has_peer: true,
+        prepare: NOTHING_FIRST,
+        event: |events, _, number| events.order(number, 1),
+        status: 201,
+    },
+    Case {
+        operation: "place-order-3-lines",
+        binary: "storefront-orders-api",
+        trigger: Trigger::Http,
+        has_peer: false,
+        prepare: NOTHING_FIRST,
+        event: |events, _, number| events.order(number, 3),
+        status: 201,
+    },
+    Case {
+        operation: "get-order",
+        binary: "storefront-orders-api",
+        trigger: Trigger::Http,
+        has_peer: false,
+        prepare: ONE_ORDER,
+        event: |events, first, _| {
+            events.get(CUSTOMER, &format!("/store/v1/orders/{}", first["id"].as_str().unwrap_or_default()))
+        },
+        status: 200,
+    },
+    Case {
+        operation: "list-orders",
+        binary: "storefront-orders-api",
+        trigger: Trigger::Http,
+        has_peer: false,
+        prepare: ONE_ORDER,
+        event: |events, _, _| events.get(CUSTOMER, "/store/v1/orders"),
+        status: 200,
+    },
+    Case {
+        operation: "get-book",
+        binary: "storefront-books-api",
+        trigger: Trigger::Http,
+        has_peer: true,
+        prepare: NOTHING_FIRST,
+        event: |events, _, number| events.get(CUSTOMER, &format!("/store/v1/books/{}", events.book(number))),
+        status: 200,
+    },
+    Case {
+        operation: "list-books",
+        binary: "storefront-books-api",
+        trigger: Trigger::Http,
+        has_peer: false,
+        prepare: NOTHING_FIRST,
+        event: |events, _, _| events.get(CUSTOMER, "/store/v1/books"),
+        status: 200,
+    },
+    Case {
+        operation: "list-warehouses",
+        binary: "storefront-warehouses-api",
+        trigger: Trigger::Http,
+        has_peer: false,
+        prepare: NOTHING_FIRST,
+        event: |events, _, _| events.get(ADMIN, "/store/v1/warehouses"),
+        status: 200,
+    },
+    Case {
+        operation: "relay-event",
+        binary: "outbox-relay",
+        trigger: Trigger::Stream,
+        has_peer: false,
+        prepare: NOTHING_FIRST,
+        event: |events, _, number| events.inserted(number),
+        status: 200,
+    },
+];
+
+impl Case {
+    pub(super) fn prepare(&self, events: &Events<'_>) -> Vec<Value> {
+        (self.prepare)(events)
+    }
+
+    pub(super) fn event(&self, events: &Events<'_>, first: &Value, number: usize) -> Value {
+        (self.event)(events, first, number)
+    }
+
+    /// A figure of an operation that does not work is worth nothing.
+    pub(super) fn check(&self, answer: &Value) -> anyhow::Result<()> {
+        let good = match self.trigger {
+            Trigger::Http => answer["statusCode"] == self.status,
+            Trigger::Stream => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
+        };
+        ensure!(good, "{}: {answer}", self.operation);
+        Ok(())
+    }
+}
+
+/// What an HTTP function answered, as JSON.
+pub(super) fn body(answer: &Value) -> Value {
+    answer["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default()
+}
+
+/// The recorded events.
+pub(super) struct Recorded {
+    order: Value,
+    inserted: Value,
+}
+
+impl Recorded {
+    pub(super) fn read(project: &Project) -> anyhow::Result<Self> {
+        let read = |name: &str| {
+            let path = project.path("events").join(name);
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
+        };
+        Ok(Self { order: read("http-post-order.json")?, inserted: read("stream-event-inserted.json")? })
+    }
+}
+
+/// Makes events about what is in the cloud.
+pub(super) struct Events<'a> {
+    pub(super) recorded: &'a Recorded,
+    pub(super) place: &'a Place,
+}
+
+impl Events<'_> {
+    fn book(&self, number: usize) -> &str {
+        let books = &self.place.books;
+        books.get(number % books.len().max(1)).map(String::as_str).unwrap_or_default()
+    }
+
+    /// `POST /store/v1/orders` of a customer who orders one or more books.
+    fn order(&self, number: usize, lines: usize) -> Value {
+        let items: Vec<Value> =
+            (number..number + lines).map(|n| json!({ "bookId": self.book(n), "quantity": 1 })).collect();
+        let body = json!({ "items": items, "payment": { "method": "card", "token": "tok_visa" } }).to_string();
+        let mut event = self.recorded.order.clone();
+        event["headers"]["idempotency-key"] = format!("6f9b0f2e-6d1c-4d0e-9a52-{number:012}").into();
+        event["headers"]["content-length"] = body.len().to_string().into();
+        event["body"] = body.into();
+        event
+    }
+
+    fn get(&self, role: &str, path: &str) -> Value {
+        let mut event = self.recorded.order.clone();
+        event["rawPath"] = path.into();
+        event["requestContext"]["http"]["method"] = "GET".into();
+        event["requestContext"]["http"]["path"] = path.into();
+        event["requestContext"]["authorizer"]["lambda"]["role"] = role.into();
+        for (object, name) in [("headers", "idempotency-key"), ("headers", "content-length"), ("headers", "content-type")] {
+            if let Some(fields) = event[object].as_object_mut() {
+                fields.remove(name);
+            }
+        }
+        if let Some(fields) = event.as_object_mut() {
+            fields.remove("body");
+        }
+        event
+    }
+
+    /// A stream record of one event, another for every number.
+    fn inserted(&self, number: usize) -> Value {
+        let mut event = self.recorded.inserted.clone();
+        let change = &mut event["Records"][0]["dynamodb"];
+        let id = format!("evt_01KDVDNB6J{number:016}");
+        change["Keys"]["sk"]["S"] = id.as_str().into();
+        change["NewImage"]["sk"]["S"] = id.into();
+        change["SequenceNumber"] = format!("1{number:026}").into();
+        event
+    }
+}

@@ -1,0 +1,271 @@
+//! The measurements themselves, one fresh cloud and one fresh process each, so that none depends on another.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::callgrind;
+use super::cases::{Case, Events, Recorded, body};
+use super::cloud::{self, Cloud, Usage};
+use super::environment::Resources;
+use super::function::{Function, Launch};
+use super::statistics::{Spread, each, milliseconds, rate};
+use crate::project::Project;
+use crate::shell;
+
+/// A standard setting: the certificate authorities to believe besides those built in.
+const AUTHORITY: &str = "AWS_CA_BUNDLE";
+
+/// How much of everything.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    /// Run lengths whose difference gives the instructions of one invocation.
+    pub(super) lengths: [usize; 2],
+    /// Starts of each function.
+    pub(super) starts: usize,
+    /// Rounds of a comparison, and of a rate without one.
+    pub(super) rounds: usize,
+    pub(super) lone_rounds: usize,
+    /// Invocations before a rate is measured, and while it is.
+    pub(super) warm_up: usize,
+    pub(super) requests: usize,
+}
+
+impl Effort {
+    pub(super) const WHOLE: Self =
+        Self { lengths: [21, 121], starts: 7, rounds: 5, lone_rounds: 3, warm_up: 300, requests: 2000 };
+    pub(super) const QUICK: Self =
+        Self { lengths: [11, 31], starts: 3, rounds: 1, lone_rounds: 1, warm_up: 100, requests: 300 };
+}
+
+/// What is known of a function.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Figures {
+    pub(super) init_instructions: u64,
+    /// Unknown when the function did not accept the throwaway authority.
+    pub(super) first_tls_instructions: Option<u64>,
+    pub(super) zip_bytes: u64,
+    pub(super) rss_bytes: u64,
+    pub(super) warm: BTreeMap<&'static str, u64>,
+    #[serde(skip)]
+    pub(super) start_milliseconds: Option<Spread>,
+}
+
+/// What one operation makes AWS do.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Operation {
+    pub(super) calls: BTreeMap<String, f64>,
+    pub(super) write_units: f64,
+    pub(super) read_units: f64,
+    pub(super) log_bytes: f64,
+}
+
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Ours,
+    Node,
+}
+
+/// Everything measurements share.
+pub(super) struct Lab<'a> {
+    pub(super) project: &'a Project,
+    pub(super) resources: Resources,
+    pub(super) recorded: Recorded,
+    pub(super) effort: Effort,
+}
+
+impl Lab<'_> {
+    fn file(&self, name: &str) -> PathBuf {
+        self.project.target("bench").join(name)
+    }
+
+    pub(super) fn cloud(&self) -> anyhow::Result<Cloud> {
+        Cloud::start(self.project, &self.resources)
+    }
+
+    fn launch(&self, binary: &str, cloud: &Cloud, secure: bool) -> anyhow::Result<Launch> {
+        let endpoint = if secure { &cloud.place.https } else { &cloud.place.http };
+        let mut environment = self.resources.of(binary, &cloud.place, endpoint);
+        let authority = self.file("authority.pem");
+        if secure {
+            fs::write(&authority, &cloud.place.authority).context("cannot write the authority")?;
+            environment.insert(AUTHORITY.to_owned(), authority.display().to_string());
+        }
+        Ok(Launch {
+            program: self.project.target("release").join(binary),
+            arguments: Vec::new(),
+            environment,
+            core: last_core(),
+            log: self.file(&format!("log/{binary}.log")),
+        })
+    }
+
+    fn launch_side(&self, side: Side, case: &Case, cloud: &Cloud) -> anyhow::Result<Launch> {
+        let ours = self.launch(case.binary, cloud, false)?;
+        Ok(match side {
+            Side::Ours => ours,
+            Side::Node => Launch {
+                program: "node".into(),
+                arguments: vec![self.file(&format!("node/{}.cjs", case.operation))],
+                log: self.file(&format!("log/node-{}.log", case.operation)),
+                ..ours
+            },
+        })
+    }
+
+    /// Everything about a function. `cases` are its operations.
+    pub(super) fn function(&self, binary: &str, cases: &[&Case]) -> anyhow::Result<Figures> {
+        let init_instructions = self.instructions(binary, None, 0, false)?.0;
+        let first = cases.first().copied();
+        let (plain, plain_calls) = self.instructions(binary, first, 1, false)?;
+        let (secure, secure_calls) = self.instructions(binary, first, 1, true)?;
+        let accepted = !secure_calls.is_empty();
+        // Without a call there is nothing to be secured.
+        let known = accepted || plain_calls.is_empty();
+        let mut warm = BTreeMap::new();
+        for case in cases {
+            let [short, long] = self.effort.lengths;
+            let (less, _) = self.instructions(binary, Some(case), short, false)?;
+            let (more, _) = self.instructions(binary, Some(case), long, false)?;
+            let invocations = u64::try_from(long - short).unwrap_or(u64::MAX);
+            warm.insert(case.operation, more.saturating_sub(less) / invocations);
+        }
+        let (starts, rss_bytes) = self.starts(binary, first, accepted)?;
+        Ok(Figures {
+            init_instructions,
+            first_tls_instructions: known.then(|| secure.saturating_sub(plain)),
+            zip_bytes: self.zip(binary)?,
+            rss_bytes,
+            warm,
+            start_milliseconds: Spread::of(&starts),
+        })
+    }
+
+    /// Instructions from the start over so many events until it waits again, and the calls it made.
+    fn instructions(
+        &self,
+        binary: &str,
+        case: Option<&Case>,
+        count: usize,
+        secure: bool,
+    ) -> anyhow::Result<(u64, BTreeMap<String, Usage>)> {
+        let cloud = self.cloud()?;
+        let figures = self.file(&format!("callgrind/{binary}.out"));
+        shell::create(&figures)?;
+        let mut function = self.launch(binary, &cloud, secure)?.start_counted(&figures)?;
+        if let Some(case) = case {
+            self.run(&mut function, case, &cloud, 0..count)?;
+        }
+        function.stop()?;
+        Ok((callgrind::instructions(&figures)?, cloud.usage()?))
+    }
+
+    /// Runs the events of a case with these numbers, after what must come first.
+    fn run(
+        &self,
+        function: &mut Function,
+        case: &Case,
+        cloud: &Cloud,
+        numbers: std::ops::Range<usize>,
+    ) -> anyhow::Result<Value> {
+        let events = Events { recorded: &self.recorded, place: &cloud.place };
+        let first = match numbers.start {
+            0 => function.serve(case.prepare(&events))?.last().map(body).unwrap_or_default(),
+            _ => Value::Null,
+        };
+        self.repeat(function, case, cloud, &first, numbers)?;
+        Ok(first)
+    }
+
+    fn repeat(
+        &self,
+        function: &mut Function,
+        case: &Case,
+        cloud: &Cloud,
+        first: &Value,
+        numbers: std::ops::Range<usize>,
+    ) -> anyhow::Result<()> {
+        let events = Events { recorded: &self.recorded, place: &cloud.place };
+        let count = numbers.len();
+        let answers = function.serve(numbers.map(|number| case.event(&events, first, number)))?;
+        ensure!(answers.len() == count, "{}: {} of {count} events were answered", case.operation, answers.len());
+        answers.iter().try_for_each(|answer| case.check(answer))
+    }
+
+    /// Milliseconds from start to first event, some times over, and the memory it takes to do its work.
+    fn starts(&self, binary: &str, case: Option<&Case>, secure: bool) -> anyhow::Result<(Vec<f64>, u64)> {
+        let (mut took, mut memory) = (Vec::new(), 0);
+        for _ in 0..self.effort.starts {
+            let cloud = self.cloud()?;
+            let (mut function, start) = self.launch(binary, &cloud, secure)?.start()?;
+            took.push(milliseconds(start));
+            if let Some(case) = case {
+                self.run(&mut function, case, &cloud, 0..20)?;
+            }
+            memory = memory.max(function.peak_memory()?);
+        }
+        Ok((took, memory))
+    }
+
+    /// Bytes of what is uploaded: the binary, as `bootstrap`, at the best compression.
+    fn zip(&self, binary: &str) -> anyhow::Result<u64> {
+        let bootstrap = self.file(&format!("zip/{binary}/bootstrap"));
+        let archive = self.file(&format!("zip/{binary}.zip"));
+        shell::create(&bootstrap)?;
+        fs::copy(self.project.target("release").join(binary), &bootstrap).context("cannot copy the binary")?;
+        // `zip` adds to what is there.
+        if archive.exists() {
+            fs::remove_file(&archive).context("cannot remove the old archive")?;
+        }
+        shell::read(Command::new("zip").args(["-9", "-q", "-j"]).arg(&archive).arg(&bootstrap))?;
+        Ok(fs::metadata(&archive).context("no archive")?.len())
+    }
+
+    /// What an operation makes AWS do, when the function is warm.
+    pub(super) fn operation(&self, side: Side, case: &Case) -> anyhow::Result<Operation> {
+        const FIRST: usize = 10;
+        const COUNTED: usize = 20;
+        let cloud = self.cloud()?;
+        let (mut function, _) = self.launch_side(side, case, &cloud)?.start()?;
+        let first = self.run(&mut function, case, &cloud, 0..FIRST)?;
+        let (before, logged) = (cloud.usage()?, function.logged());
+        self.repeat(&mut function, case, &cloud, &first, FIRST..FIRST + COUNTED)?;
+        let used = cloud::between(&before, &cloud.usage()?)?;
+        let logged = u32::try_from(function.logged() - logged).unwrap_or(u32::MAX);
+        let count = u32::try_from(COUNTED).unwrap_or(u32::MAX);
+        let sum = |units: fn(&Usage) -> f64| each(used.values().map(units).sum(), count);
+        Ok(Operation {
+            calls: used.iter().map(|(api, usage)| (api.clone(), each(f64::from(usage.calls), count))).collect(),
+            write_units: sum(|usage| usage.write_units),
+            read_units: sum(|usage| usage.read_units),
+            log_bytes: each(f64::from(logged), count),
+        })
+    }
+
+    /// Requests a second of processor time, warm, everything the process does included.
+    pub(super) fn rate(&self, side: Side, case: &Case) -> anyhow::Result<f64> {
+        let Effort { warm_up, requests, .. } = self.effort;
+        let cloud = self.cloud()?;
+        let (mut function, _) = self.launch_side(side, case, &cloud)?.start()?;
+        let first = self.run(&mut function, case, &cloud, 0..warm_up)?;
+        let before = function.cpu()?;
+        self.repeat(&mut function, case, &cloud, &first, warm_up..warm_up + requests)?;
+        let used: Duration = function.cpu()?.saturating_sub(before);
+        Ok(rate(u32::try_from(requests).unwrap_or(u32::MAX), used))
+    }
+}
+
+/// The processor functions are kept on: the last, if there is more than one.
+fn last_core() -> Option<usize> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    (cores > 1).then(|| cores - 1)
+}

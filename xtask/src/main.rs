@@ -1,0 +1,45 @@
+//! `cargo xtask …`: what a person, or CI, does with this checkout beyond what cargo does.
+//!
+//! One module a command. Progress goes to standard error and results to standard output.
+
+mod aws;
+mod build;
+mod daemon;
+mod deploy;
+mod down;
+mod local_cloud;
+mod project;
+mod shell;
+mod stacks;
+mod stand_ins;
+mod template;
+mod test;
+mod tools;
+mod up;
+
+use clap::Parser;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Builds, runs, tests and deploys Crossdock")]
+enum Command {
+    /// Start the platform on this machine, or bring it up to date.
+    Up,
+    /// Stop everything that `up` started.
+    Down,
+    /// Compile every function.
+    Build(build::Build),
+    /// Build for AWS and deploy there.
+    Deploy(deploy::Deploy),
+    /// Check this checkout: format, lints, tests, templates, end to end.
+    Test(test::Test),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        Command::Up => up::run(),
+        Command::Down => down::run(),
+        Command::Build(build) => build.run(),
+        Command::Deploy(deploy) => deploy.run(),
+        Command::Test(test) => test.run(),
+    }
+}

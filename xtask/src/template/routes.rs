@@ -1,0 +1,109 @@
+//! The `ApiGatewayV2` resources that a template's `HttpApi` events amount to.
+//!
+//! Only what this project's templates use is understood: Lambda authorizers with simple responses, identified by
+//! headers. Anything else is refused by name rather than deployed without its authorizer.
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::{Map, Value, json};
+
+/// Authorizers, integrations and routes of all HTTP APIs among `resources`.
+pub(super) fn of(resources: &Map<String, Value>) -> anyhow::Result<Map<String, Value>> {
+    let mut added = Map::new();
+    for (api, resource) in of_type(resources, "AWS::Serverless::HttpApi") {
+        for (name, authorizer) in object(&resource["Properties"]["Auth"]["Authorizers"]) {
+            let made = lambda_authorizer(api, name, authorizer)
+                .with_context(|| format!("the authorizer {name} of {api} is of no known kind"))?;
+            added.insert(authorizer_id(api, name), made);
+        }
+    }
+    for (function, resource) in of_type(resources, "AWS::Serverless::Function") {
+        for (event, definition) in object(&resource["Properties"]["Events"]) {
+            if definition["Type"] == "HttpApi" {
+                let properties = &definition["Properties"];
+                let (api, made) = route(resources, function, properties)
+                    .with_context(|| format!("the event {event} of {function} is no route"))?;
+                added.insert(format!("{function}{event}LocalRoute"), made);
+                added.insert(integration_id(function), integration(api, function));
+            }
+        }
+    }
+    Ok(added)
+}
+
+fn of_type<'a>(resources: &'a Map<String, Value>, kind: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    resources.iter().filter(move |(_, resource)| resource["Type"] == kind)
+}
+
+fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+fn authorizer_id(api: &str, name: &str) -> String {
+    format!("{api}{name}LocalAuthorizer")
+}
+
+fn integration_id(function: &str) -> String {
+    format!("{function}LocalIntegration")
+}
+
+/// The URI by which API Gateway invokes a function.
+fn invocation(function: &str) -> Value {
+    let path = format!("lambda:path/2015-03-31/functions/${{{function}.Arn}}/invocations");
+    json!({ "Fn::Sub": format!("arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:{path}") })
+}
+
+fn lambda_authorizer(api: &str, name: &str, authorizer: &Value) -> anyhow::Result<Value> {
+    let function = authorizer["FunctionArn"]["Fn::GetAtt"][0].as_str().context("it is no function of this template")?;
+    ensure!(authorizer["EnableSimpleResponses"] == true, "it has no simple responses");
+    let headers = authorizer["Identity"]["Headers"].as_array().context("it identifies nobody by a header")?;
+    let sources: Option<Vec<String>> =
+        headers.iter().map(|header| Some(format!("$request.header.{}", header.as_str()?))).collect();
+    Ok(json!({
+        "Type": "AWS::ApiGatewayV2::Authorizer",
+        "Properties": {
+            "ApiId": { "Ref": api },
+            "Name": name,
+            "AuthorizerType": "REQUEST",
+            "AuthorizerUri": invocation(function),
+            "AuthorizerPayloadFormatVersion": "2.0",
+            "EnableSimpleResponses": true,
+            "AuthorizerResultTtlInSeconds": authorizer["Identity"]["ReauthorizeEvery"],
+            "IdentitySource": sources.context("a header's name is no text")?,
+        }
+    }))
+}
+
+fn integration(api: &str, function: &str) -> Value {
+    json!({
+        "Type": "AWS::ApiGatewayV2::Integration",
+        "Properties": {
+            "ApiId": { "Ref": api },
+            "IntegrationType": "AWS_PROXY",
+            "IntegrationUri": invocation(function),
+            "PayloadFormatVersion": "2.0",
+        }
+    })
+}
+
+/// The API a route belongs to, and the route.
+fn route<'a>(resources: &Map<String, Value>, function: &str, event: &'a Value) -> anyhow::Result<(&'a str, Value)> {
+    let api = event["ApiId"]["Ref"].as_str().context("its ApiId is no Ref")?;
+    let method = event["Method"].as_str().context("it has no Method")?.to_uppercase();
+    let path = event["Path"].as_str().context("its Path is no text")?;
+    let auth = resources.get(api).map(|api| &api["Properties"]["Auth"]).with_context(|| format!("no API {api}"))?;
+    let authorizer = event["Auth"]["Authorizer"].as_str().or(auth["DefaultAuthorizer"].as_str());
+    let mut properties = json!({
+        "ApiId": { "Ref": api },
+        "RouteKey": format!("{method} {path}"),
+        "Target": { "Fn::Sub": format!("integrations/${{{}}}", integration_id(function)) },
+        "AuthorizationType": "NONE",
+    });
+    if let Some(name) = authorizer.filter(|name| *name != "NONE") {
+        if auth["Authorizers"][name].is_null() {
+            bail!("{api} has no authorizer {name}");
+        }
+        properties["AuthorizationType"] = "CUSTOM".into();
+        properties["AuthorizerId"] = json!({ "Ref": authorizer_id(api, name) });
+    }
+    Ok((api, json!({ "Type": "AWS::ApiGatewayV2::Route", "Properties": properties })))
+}

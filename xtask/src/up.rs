@@ -1,0 +1,76 @@
+//! `cargo xtask up`: from a clone to a running platform on this machine.
+//!
+//! Running it again brings what runs up to date: tools, functions and stacks change only where something changed.
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+
+use crate::aws::{self, Cloud};
+use crate::build;
+use crate::local_cloud;
+use crate::project::Project;
+use crate::shell::step;
+use crate::stacks::{Deployment, LocalStack, Options, Stacks};
+use crate::stand_ins;
+use crate::tools::Tools;
+
+/// The tenant of the local stack.
+const TENANT: &str = "demo.local";
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let project = Project::open()?;
+    let tools = step("install the tools", |step| Tools::install(&project, step))?;
+    let binaries = step("build the functions", |step| build::for_local(&project, step))?;
+    let provider = step("build the stand-ins", |step| build::stand_in(&project, step, stand_ins::PAYMENT_PROVIDER))?;
+    step("start the local cloud", |_| {
+        if local_cloud::start(&project, &tools)? {
+            stand_ins::stop(&project)?;
+        }
+        Ok(())
+    })?;
+    let options = Options {
+        cloud: Cloud::Local,
+        stage: "local".to_owned(),
+        tenant: TENANT.to_owned(),
+        architecture: architecture()?,
+        binaries,
+        store_parameters: vec![
+            "ReconcileRate=rate(1 minute)".to_owned(),
+            format!("PaymentBaseUrl={}", stand_ins::PAYMENT_URL),
+        ],
+    };
+    let stacks = Deployment { project: &project, tools: &tools, options: &options }.run()?;
+    step("start the payment provider", |_| {
+        stand_ins::start_payment_provider(&project, &tools, &provider, &stacks.store)
+    })?;
+    step("register the warehouses", |_| register(&project, &tools, &stacks))?;
+    LocalStack::remember(&project, &stacks)?;
+    eprintln!("  store: {}", stacks.store.url);
+    for (name, warehouse) in &stacks.warehouses {
+        eprintln!("  warehouse {name}: {}", warehouse.url);
+    }
+    Ok(())
+}
+
+/// This machine's architecture, in Lambda's word for it.
+fn architecture() -> anyhow::Result<&'static str> {
+    match std::env::consts::ARCH {
+        "x86_64" => Ok("x86_64"),
+        "aarch64" => Ok("arm64"),
+        other => bail!("Lambda functions cannot run on {other}"),
+    }
+}
+
+/// On AWS a rule on the stack's own status makes a warehouse register when it has been deployed; `MiniStack` has no such
+/// events.
+fn register(project: &Project, tools: &Tools, stacks: &Stacks) -> anyhow::Result<()> {
+    for (name, warehouse) in &stacks.warehouses {
+        let function = warehouse.outputs.get("RegistrationFunction");
+        let arguments = json!({ "FunctionName": function.context("the warehouse has no RegistrationFunction")? });
+        let answer = aws::call(project, tools, Cloud::Local, ("lambda", "invoke"), &arguments)?;
+        if let Value::String(error) = &answer["FunctionError"] {
+            bail!("warehouse {name} cannot register ({error}): {}", answer["Payload"]);
+        }
+    }
+    Ok(())
+}
