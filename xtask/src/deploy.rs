@@ -33,7 +33,8 @@ impl Deploy {
             tenant: self.tenant.clone(),
             architecture: "arm64",
             binaries: project.target("lambda"),
-            store_parameters: self.alarm_email.iter().map(|email| format!("AlarmEmail={email}")).collect(),
+            parameters: self.alarm_email.iter().map(|email| format!("AlarmEmail={email}")).collect(),
+            store_parameters: Vec::new(),
         };
         let stacks = Deployment { project: &project, tools: &tools, options: &options }.run()?;
         eprintln!("  store: {}", stacks.store.url);

@@ -3,11 +3,16 @@
 //! One module a command. Progress goes to standard error and results to standard output.
 
 mod aws;
+mod bench;
 mod build;
+mod create_user;
 mod daemon;
+mod demo;
 mod deploy;
 mod down;
+mod load_books;
 mod local_cloud;
+mod local_users;
 mod project;
 mod shell;
 mod stacks;
@@ -32,6 +37,14 @@ enum Command {
     Deploy(deploy::Deploy),
     /// Check this checkout: format, lints, tests, templates, end to end.
     Test(test::Test),
+    /// Repeat the demonstration on the running local stack.
+    Demo(demo::Demo),
+    /// Load a catalogue from a CSV file into a store.
+    LoadBooks(load_books::LoadBooks),
+    /// Make a user of any role.
+    CreateUser(create_user::CreateUser),
+    /// Measure what the functions cost, beside the same for Node.
+    Bench(bench::Bench),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,5 +54,9 @@ fn main() -> anyhow::Result<()> {
         Command::Build(build) => build.run(),
         Command::Deploy(deploy) => deploy.run(),
         Command::Test(test) => test.run(),
+        Command::Demo(demo) => demo.run(),
+        Command::LoadBooks(load) => load.run(local_users::store),
+        Command::CreateUser(user) => user.run(),
+        Command::Bench(bench) => bench.run(),
     }
 }

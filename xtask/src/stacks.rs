@@ -48,7 +48,9 @@ pub(crate) struct Options {
     pub(crate) architecture: &'static str,
     /// The folder with one folder a function.
     pub(crate) binaries: PathBuf,
-    /// More of the store template's parameters, `Name=value`.
+    /// More parameters of every stack, `Name=value`.
+    pub(crate) parameters: Vec<String>,
+    /// More parameters of the store.
     pub(crate) store_parameters: Vec<String>,
 }
 
@@ -100,7 +102,7 @@ impl Deployment<'_> {
     }
 
     fn stack(&self, step: &Step, part: &str, template: &str, parameters: &[String]) -> anyhow::Result<Stack> {
-        let Options { cloud, stage, tenant, architecture, binaries, .. } = self.options;
+        let Options { cloud, stage, tenant, architecture, binaries, parameters: common, .. } = self.options;
         let source = self.project.path(template);
         let (name, ready) = match cloud {
             Cloud::Local => (format!("crossdock-{part}"), template::local(&source, binaries)),
@@ -118,27 +120,28 @@ impl Deployment<'_> {
             .args(["--tags", "Project=crossdock", &format!("Stage={stage}")])
             .args(["--parameter-overrides", &format!("Stage={stage}"), &format!("Tenant={tenant}")])
             .arg(format!("Architecture={architecture}"))
+            .args(common)
             .args(parameters);
         if *cloud == Cloud::Local {
-            sam.arg(format!("GatewayUrl={}", local_cloud::GATEWAY));
             local_cloud::point_at(&mut sam);
         }
         step.run(&mut sam, &self.project.local(&format!("log/deploy-{name}.log")))?;
-        self.deployed(name)
+        describe(self.project, self.tools, self.options.cloud, name)
     }
+}
 
-    fn deployed(&self, name: String) -> anyhow::Result<Stack> {
-        let operation = ("cloudformation", "describe_stacks");
-        let answer = aws::call(self.project, self.tools, self.options.cloud, operation, &json!({ "StackName": name }))?;
-        let outputs: BTreeMap<String, String> = answer["Stacks"][0]["Outputs"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|output| Some((text(&output["OutputKey"])?, text(&output["OutputValue"])?)))
-            .collect();
-        let url = outputs.get("Url").with_context(|| format!("{name} has no output Url"))?.clone();
-        Ok(Stack { name, url, outputs })
-    }
+/// A deployed stack: its name, URL and outputs.
+pub(crate) fn describe(project: &Project, tools: &Tools, cloud: Cloud, name: String) -> anyhow::Result<Stack> {
+    let operation = ("cloudformation", "describe_stacks");
+    let answer = aws::call(project, tools, cloud, operation, &json!({ "StackName": name }))?;
+    let outputs: BTreeMap<String, String> = answer["Stacks"][0]["Outputs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|output| Some((text(&output["OutputKey"])?, text(&output["OutputValue"])?)))
+        .collect();
+    let url = outputs.get("Url").with_context(|| format!("{name} has no output Url"))?.clone();
+    Ok(Stack { name, url, outputs })
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -157,7 +160,6 @@ impl LocalStack {
         fs::write(&file, serde_json::to_vec_pretty(stacks)?).with_context(|| format!("cannot write {}", file.display()))
     }
 
-    #[expect(dead_code, reason = "for the commands that use the running stack: demo, load-books")]
     pub(crate) fn load(project: &Project) -> anyhow::Result<Stacks> {
         let text = fs::read(project.local(Self::FILE))
             .context("the local stack is not running; `cargo xtask up` starts it")?;

@@ -81,4 +81,6 @@ fn plain(yaml: serde_yaml_ng::Value) -> anyhow::Result<Value> {
 }
 
 #[cfg(test)]
+mod conventions;
+#[cfg(test)]
 mod tests;

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::aws::{self, Cloud};
 use crate::build;
+use crate::demo::{self, World};
 use crate::local_cloud;
+use crate::local_users::{User, Users};
 use crate::project::Project;
 use crate::shell::step;
 use crate::stacks::{Deployment, LocalStack, Options, Stacks};
@@ -25,6 +27,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     step("start the local cloud", |_| {
         if local_cloud::start(&project, &tools)? {
             stand_ins::stop(&project)?;
+            Users::forget(&project)?;
         }
         Ok(())
     })?;
@@ -34,6 +37,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         tenant: TENANT.to_owned(),
         architecture: architecture()?,
         binaries,
+        parameters: vec![format!("GatewayUrl={}", local_cloud::GATEWAY)],
         store_parameters: vec![
             "ReconcileRate=rate(1 minute)".to_owned(),
             format!("PaymentBaseUrl={}", stand_ins::PAYMENT_URL),
@@ -45,10 +49,26 @@ pub(crate) fn run() -> anyhow::Result<()> {
     })?;
     step("register the warehouses", |_| register(&project, &tools, &stacks))?;
     LocalStack::remember(&project, &stacks)?;
-    eprintln!("  store: {}", stacks.store.url);
+    let users = step("make the users", |_| Users::create(&project, &tools, &stacks))?;
+    let world = World { project: &project, tools: &tools, stacks: &stacks, users: &users };
+    step("load the sample catalogue", |_| demo::seed::catalogue(&world))?;
+    step("put opening stock into the warehouses", |_| demo::seed::stock(&world))?;
+    demo::run(&world)?;
+    invite(&stacks, &users)
+}
+
+/// What to try next.
+fn invite(stacks: &Stacks, users: &Users) -> anyhow::Result<()> {
+    eprintln!("\n  store: {}", stacks.store.url);
     for (name, warehouse) in &stacks.warehouses {
         eprintln!("  warehouse {name}: {}", warehouse.url);
     }
+    for (name, what) in [("admin", "store administrator"), ("ada", "customer"), ("staff", "warehouse staff")] {
+        let User { email, password } = users.get(name)?;
+        eprintln!("  {what}: {email} {password}");
+    }
+    let User { email, password } = users.get("ada")?;
+    eprintln!("\n  curl -u {email}:{password} '{}/v1/books?q=moby'", stacks.store.url);
     Ok(())
 }
 

@@ -45,22 +45,18 @@ impl Authorizer {
 #[async_trait]
 impl runtime::Task for Authorizer {
     async fn run(&self, event: Value) -> Result<Value, Failure> {
-        Ok(match self.judge(&event).await {
-            Ok(Some(Identity { principal, role })) => {
+        // A failure is no answer: the gateway lets nobody in and, unlike a denial, does not keep it for minutes.
+        match self.judge(&event).await.map_err(|error| Failure::new("AuthorizerFailed", error))? {
+            Some(Identity { principal, role }) => {
                 tracing::info!(principal, role = role.as_str(), "let in");
                 let context = json!({ "principal": principal, "role": role, "tenant": self.tenant });
-                json!({ "isAuthorized": true, "context": context })
+                Ok(json!({ "isAuthorized": true, "context": context }))
             }
-            Ok(None) => {
+            None => {
                 tracing::info!("invalid credentials");
-                json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } })
+                Ok(json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } }))
             }
-            Err(error) => {
-                let error: &(dyn std::error::Error + 'static) = &error;
-                tracing::error!(error, "nobody is let in");
-                json!({ "isAuthorized": false })
-            }
-        })
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! | function | trigger | does |
 //! |---|---|---|
 //! | `access-authorizer` | the HTTP API, before every route that is not public | finds out who is calling |
+//! | `task-create-user` | an operator, by invocation | makes a user of any role |
 //!
 //! Registration is a route of the shop (`storefront`), not a function of its own.
 
@@ -10,6 +11,7 @@
 
 mod authorizer;
 mod config;
+mod create_user;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use table::Table;
 
 pub use authorizer::Authorizer;
 pub use config::SecretArns;
+pub use create_user::CreateUser;
 
 settings! {
     struct AuthorizerSettings {
@@ -27,6 +30,24 @@ settings! {
         tenant: TenantId = "TENANT",
         secrets: SecretArns = "SERVICE_SECRETS",
     }
+}
+
+settings! {
+    struct UserSettings {
+        table: String = "TABLE_NAME",
+        tenant: TenantId = "TENANT",
+    }
+}
+
+/// Builds `task-create-user`.
+#[must_use]
+pub fn create_user(context: &'static Context) -> Building<Arc<dyn runtime::Task>> {
+    Box::pin(async move {
+        let UserSettings { table, tenant } = context.settings()?;
+        let access = Access::new(Table::new(context.dynamodb()?, table), context.clock());
+        let task: Arc<dyn runtime::Task> = Arc::new(CreateUser { tenant, access });
+        Ok(task)
+    })
 }
 
 /// Builds `access-authorizer`.

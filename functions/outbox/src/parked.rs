@@ -3,6 +3,8 @@
 //! The queue is a standard one, because Lambda itself puts its notices there too when it gives up a stream batch
 //! without the relay having had a say (see [`notice`]); those hold no events.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_lambda_events::event::dynamodb::EventRecord;
 use kernel::{Event, Timestamp};
@@ -59,6 +61,9 @@ fn image(body: &str) -> Result<Event, String> {
     outbox::decode(&Item::from(image)).map_err(|error| error.to_string())
 }
 
+/// An event's own time, by which windows go, is a little before its arrival in the stream.
+const MARGIN: Duration = Duration::from_secs(60);
+
 /// Lambda's notice that it gave up a batch of the stream: the relay died over it, again and again, or was down for too
 /// long. The events are in the table; republishing the window brings them out.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -82,7 +87,9 @@ pub(crate) fn notice(body: &str) -> Option<Notice> {
 impl std::fmt::Display for Notice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let GivenUp { approximate_arrival_of_first_record: first, approximate_arrival_of_last_record: last } =
-            &self.batch;
-        write!(f, "Lambda gave up stream records that arrived from {first} to {last}: republish that window")
+            self.batch;
+        let from = first.checked_sub(MARGIN).unwrap_or(first);
+        let to = last.checked_add(MARGIN).unwrap_or(last);
+        write!(f, "Lambda gave up stream records that arrived from {first} to {last}: republish from {from} to {to}")
     }
 }

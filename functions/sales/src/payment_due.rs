@@ -9,8 +9,15 @@ use std::sync::Arc;
 
 /// The consumer of every event after which an order may owe its provider something.
 pub struct PaymentDue {
-    pub(crate) sales: Sales,
-    pub(crate) provider: Arc<dyn PaymentProvider>,
+    sales: Sales,
+    provider: Arc<dyn PaymentProvider>,
+}
+
+impl PaymentDue {
+    /// For these orders, at this provider.
+    pub fn new(sales: Sales, provider: Arc<dyn PaymentProvider>) -> Self {
+        Self { sales, provider }
+    }
 }
 
 #[derive(Deserialize)]

@@ -9,11 +9,15 @@ use storefront::{Peers, Registry, health};
 use web::BoxError;
 
 /// `cron-warehouse-health`.
-pub(crate) struct HealthCheck {
-    pub(crate) tenant: TenantId,
-    pub(crate) registry: Registry,
-    pub(crate) peers: Peers,
-    pub(crate) recovery: Recovery,
+pub struct HealthCheck {
+    /// Whose warehouses and orders.
+    pub tenant: TenantId,
+    /// Who is asked.
+    pub registry: Registry,
+    /// The warehouses.
+    pub peers: Peers,
+    /// What moves stuck orders on.
+    pub recovery: Recovery,
 }
 
 #[async_trait]
@@ -31,9 +35,11 @@ impl Job for HealthCheck {
 }
 
 /// `cron-order-recovery`.
-pub(crate) struct Recover {
-    pub(crate) tenant: TenantId,
-    pub(crate) recovery: Recovery,
+pub struct Recover {
+    /// Whose warehouses and orders.
+    pub tenant: TenantId,
+    /// What moves stuck orders on.
+    pub recovery: Recovery,
 }
 
 #[async_trait]
@@ -56,9 +62,11 @@ async fn recover(tenant: &TenantId, recovery: &Recovery) -> Result<(), BoxError>
 }
 
 /// `cron-inventory-reconcile`.
-pub(crate) struct Reconcile {
-    pub(crate) tenant: TenantId,
-    pub(crate) reconciliation: Reconciliation,
+pub struct Reconcile {
+    /// Whose warehouses and orders.
+    pub tenant: TenantId,
+    /// What absorbs their figures.
+    pub reconciliation: Reconciliation,
 }
 
 #[async_trait]

@@ -42,6 +42,7 @@ use utoipa::OpenApi as _;
 use web::transport::Bearer;
 
 pub use api::Api;
+pub use jobs::{HealthCheck, Reconcile, Recover};
 
 settings! {
     struct ApiSettings {
@@ -78,22 +79,37 @@ fn api(context: &'static Context) -> Result<Arc<Api>, InitError> {
     Ok(Arc::new(Api::new(table, context.clock(), context.secret(settings.cursor_secret)?)))
 }
 
+/// `/store/v1/books…`.
+pub fn books_api(api: Arc<Api>) -> axum::Router {
+    books::routes(api)
+}
+
+/// `/store/v1/orders…`.
+pub fn orders_api(api: Arc<Api>) -> axum::Router {
+    orders::routes(api)
+}
+
+/// `/store/v1/warehouses…` and `/store/v1/inventory`.
+pub fn warehouses_api(api: Arc<Api>) -> axum::Router {
+    warehouses::routes(api)
+}
+
 /// Builds `storefront-books-api`.
 #[must_use]
 pub fn books(context: &'static Context) -> Building<axum::Router> {
-    Box::pin(async move { Ok(books::routes(api(context)?)) })
+    Box::pin(async move { Ok(books_api(api(context)?)) })
 }
 
 /// Builds `storefront-orders-api`.
 #[must_use]
 pub fn orders(context: &'static Context) -> Building<axum::Router> {
-    Box::pin(async move { Ok(orders::routes(api(context)?)) })
+    Box::pin(async move { Ok(orders_api(api(context)?)) })
 }
 
 /// Builds `storefront-warehouses-api`.
 #[must_use]
 pub fn warehouses(context: &'static Context) -> Building<axum::Router> {
-    Box::pin(async move { Ok(warehouses::routes(api(context)?)) })
+    Box::pin(async move { Ok(warehouses_api(api(context)?)) })
 }
 
 /// Builds `storefront-customers-api`.

@@ -35,9 +35,9 @@ settings! {
 }
 
 settings! {
-    struct StoreSettings {
-        /// Its base, without `/v1`.
-        url: String = "STORE_URL",
+    struct ConfirmSettings {
+        /// The store's base, without `/v1`.
+        store: String = "STORE_URL",
         /// What this warehouse shows to it.
         secret: String = "SERVICE_SECRET_ARN",
     }
@@ -45,6 +45,8 @@ settings! {
 
 settings! {
     struct RegistrationSettings {
+        store: String = "STORE_URL",
+        secret: String = "SERVICE_SECRET_ARN",
         name: LocationId = "WAREHOUSE_NAME",
         /// Where this warehouse is reached, without `/v1`.
         url: String = "PUBLIC_URL",
@@ -84,7 +86,10 @@ fn api(context: &'static Context) -> Result<Arc<Api>, InitError> {
 #[must_use]
 pub fn confirm(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
     Box::pin(async move {
-        let handler: Arc<dyn EventHandler> = Arc::new(ConfirmShipment::new(store(context)?));
+        let ConfirmSettings { store, secret } = context.settings()?;
+        // The store is behind API Gateway.
+        let store = StoreClient::new(context.transport(Roots::Amazon)?, &store, context.secret(secret)?);
+        let handler: Arc<dyn EventHandler> = Arc::new(ConfirmShipment::new(store));
         Ok(handler)
     })
 }
@@ -93,17 +98,12 @@ pub fn confirm(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
 #[must_use]
 pub fn registration(context: &'static Context) -> Building<Arc<dyn Task>> {
     Box::pin(async move {
-        let RegistrationSettings { name, url } = context.settings()?;
-        let registration = Registration::new(store(context)?, context.transport(Roots::Amazon)?, name, &url);
-        let task: Arc<dyn Task> = Arc::new(Register(registration));
+        let RegistrationSettings { store, secret, name, url } = context.settings()?;
+        let transport = context.transport(Roots::Amazon)?;
+        let store = StoreClient::new(transport.clone(), &store, context.secret(secret)?);
+        let task: Arc<dyn Task> = Arc::new(Register(Registration::new(store, transport, name, &url)));
         Ok(task)
     })
-}
-
-/// The store is behind API Gateway.
-fn store(context: &'static Context) -> Result<StoreClient, InitError> {
-    let StoreSettings { url, secret } = context.settings()?;
-    Ok(StoreClient::new(context.transport(Roots::Amazon)?, &url, context.secret(secret)?))
 }
 
 /// A task and not a job, because what invoked it decides how patient it is.

@@ -53,12 +53,16 @@ pub struct Locations {
 pub struct TooManyLocations;
 
 impl Locations {
-    /// Adds a location or updates what is known of it. Registering shows that it is up.
+    /// Adds a location, or updates what is known of it. A new location, or one at a new address, counts as up until it is
+    /// asked; one that registers again from where it was keeps its health, because its schedule may run while its API
+    /// does not.
     pub fn register(&mut self, id: LocationId, name: String, url: String, now: Timestamp) -> Result<(), TooManyLocations> {
         if !self.by_id.contains_key(&id) && self.by_id.len() >= MAX_LOCATIONS {
             return Err(TooManyLocations);
         }
-        self.by_id.insert(id, Location { name, url, health: Health::Healthy, last_seen: now });
+        let known = self.by_id.get(&id).filter(|location| location.url == url);
+        let (health, last_seen) = known.map_or((Health::Healthy, now), |location| (location.health, location.last_seen));
+        self.by_id.insert(id, Location { name, url, health, last_seen });
         Ok(())
     }
 
@@ -100,6 +104,8 @@ mod tests {
         all.register(alpha.clone(), "Alpha".into(), "http://a".into(), Timestamp::UNIX_EPOCH).unwrap();
         assert!(all.observe(&alpha, false, Timestamp::UNIX_EPOCH));
         assert_eq!(all.healthy().count(), 0);
+        all.register(alpha.clone(), "Alpha".into(), "http://a".into(), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(all.healthy().count(), 0, "its schedule runs, its API may not");
         assert!(!all.observe(&alpha, false, Timestamp::UNIX_EPOCH));
         assert!(all.observe(&alpha, true, Timestamp::UNIX_EPOCH));
         assert_eq!(all.healthy().count(), 1);

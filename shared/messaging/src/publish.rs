@@ -10,11 +10,12 @@
 
 mod plan;
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
-use aws_sdk_sns::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_sns::error::ProvideErrorMetadata;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use kernel::{Backoff, Event};
 
@@ -157,7 +158,7 @@ impl Publisher {
         let once = aws_sdk_sns::config::Builder::new().retry_config(RetryConfig::disabled());
         let answer = request.customize().config_override(once).send().await.map_err(|error| {
             let code = error.code().unwrap_or("CallFailed").to_owned();
-            let reason = DisplayErrorContext(&error).to_string();
+            let reason = error.message().map_or_else(|| chain(&error), str::to_owned);
             classify(code, reason, true)
         })?;
         // What is reported neither way is unknown, and unknown means again: SNS drops the duplicate.
@@ -190,6 +191,12 @@ fn classify(code: String, reason: String, sender_fault: bool) -> PublishError {
     } else {
         PublishError::Unavailable { code, reason }
     }
+}
+
+/// An error and its sources in one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| (*error).source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn set(results: &mut [Result<(), PublishError>], id: Option<&str>, result: Result<(), PublishError>) {

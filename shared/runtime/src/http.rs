@@ -1,7 +1,7 @@
 //! API Gateway HTTP API events (payload 2.0) to requests for an axum router, and its answers back.
 //!
-//! Read here rather than with `lambda_http`, which brings a URL parser, text encodings and five other event formats along
-//! (docs/decisions/0006-runtime.md).
+//! Read here rather than with `lambda_http`: that brings a URL parser with its Unicode tables and text encodings along, and
+//! copies of the event we do not read.
 
 use async_trait::async_trait;
 use axum::Router;

@@ -42,7 +42,7 @@ impl Registry {
         Ok(self.load(tenant).await?.0)
     }
 
-    /// Adds a warehouse or updates where it is reached. Registering shows that it is up.
+    /// Adds a warehouse or updates where it is reached. A new one counts as up.
     pub async fn register(
         &self,
         tenant: &TenantId,

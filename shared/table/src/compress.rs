@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::TableError;
-use crate::item::{Attributes, PACKED};
+use crate::item::{Attributes, CLAIM, PACKED};
 use crate::size::{ITEM_LIMIT, item_size, write_units};
 
 /// Below this nothing is tried: the processor time is worth more than the units.
@@ -47,6 +47,9 @@ pub(crate) fn pack(attributes: &mut Attributes, size: usize, keep: &[&[&str]]) -
 
 /// Puts a compressed body back among the attributes; does nothing when there is none.
 pub(crate) fn unpack(attributes: &mut Attributes) -> Result<(), TableError> {
+    if attributes.contains_key(CLAIM) {
+        return Err(TableError::corrupt("the body is in the blob store: read the item to bring it along"));
+    }
     let Some(packed) = attributes.remove(PACKED) else {
         return Ok(());
     };

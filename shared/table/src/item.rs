@@ -23,8 +23,11 @@ pub(crate) const PACKED: &str = "z";
 pub(crate) const CLAIM: &str = "claim";
 /// The sort key of the local index: the one name an entity shares with the table.
 pub(crate) const SEQ: &str = "seq";
-/// Names that belong to the table, never to an entity.
+/// Names that belong to the table, never to an entity; the primary key comes first.
 const RESERVED: [&str; 11] = [PK, SK, "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", KIND, VERSION, TTL, PACKED, CLAIM];
+
+/// How many of them every item has: its key, `kind` and `v`.
+const ALWAYS: usize = 4;
 
 pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
@@ -98,11 +101,26 @@ impl Item {
         }
         let version = self.version();
         let Self(mut attributes) = self;
-        if T::LARGE {
+        if T::LARGE || attributes.contains_key(CLAIM) {
             compress::unpack(&mut attributes)?;
         }
-        let key = strip(&mut attributes);
-        let value = serde_dynamo::from_item(attributes).map_err(|error| TableError::damaged(key.as_ref(), error))?;
+        // One pass takes the table's own attributes out and translates the rest.
+        let mut own = [None, None];
+        let mut body = HashMap::with_capacity(attributes.len().saturating_sub(ALWAYS));
+        for (name, value) in attributes {
+            match RESERVED.iter().position(|reserved| *reserved == name) {
+                None => {
+                    body.insert(name, serde_dynamo::AttributeValue::from(value));
+                }
+                Some(place) => {
+                    if let Some(own) = own.get_mut(place) {
+                        *own = Some(value);
+                    }
+                }
+            }
+        }
+        let damaged = |error| TableError::damaged(key_of(own).as_ref(), error);
+        let value = serde_dynamo::from_item(serde_dynamo::Item::from(body)).map_err(damaged)?;
         Ok(Versioned { value, version })
     }
 
@@ -122,11 +140,10 @@ impl From<serde_dynamo::Item> for Item {
     }
 }
 
-/// Takes the table's own attributes out.
-fn strip(attributes: &mut Attributes) -> Option<Key> {
-    let mut taken = RESERVED.map(|name| attributes.remove(name));
-    match (taken[0].take(), taken[1].take()) {
-        (Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))) => Some(Key::stored(pk, sk)),
+/// The key in the first two of [`RESERVED`].
+fn key_of(own: [Option<AttributeValue>; 2]) -> Option<Key> {
+    match own {
+        [Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))] => Some(Key::stored(pk, sk)),
         _ => None,
     }
 }
@@ -144,7 +161,10 @@ impl Encoded {
     pub(crate) fn new<T: Entity>(tenant: &TenantId, entity: &T, version: u64) -> Result<Self, TableError> {
         let body: serde_dynamo::Item =
             serde_dynamo::to_item(entity).map_err(|error| TableError::encode(T::KIND, error))?;
-        let mut attributes = Attributes::with_capacity(body.len() + RESERVED.len());
+        let (gsi1, gsi2, ttl) = (entity.gsi1(tenant), entity.gsi2(tenant), entity.ttl());
+        // Exact: an allocation that is twice too large costs more than all the insertions.
+        let own = ALWAYS + 2 * usize::from(gsi1.is_some()) + 2 * usize::from(gsi2.is_some());
+        let mut attributes = Attributes::with_capacity(body.len() + own + usize::from(ttl.is_some()));
         for (name, value) in body.into_inner() {
             if RESERVED.contains(&name.as_str()) {
                 let text = format!("the attribute name `{name}` belongs to the table");
@@ -153,13 +173,13 @@ impl Encoded {
             attributes.insert(name, value.into());
         }
         insert_key(&mut attributes, [PK, SK], entity.key(tenant));
-        if let Some(key) = entity.gsi1(tenant) {
+        if let Some(key) = gsi1 {
             insert_key(&mut attributes, ["gsi1pk", "gsi1sk"], key);
         }
-        if let Some(key) = entity.gsi2(tenant) {
+        if let Some(key) = gsi2 {
             insert_key(&mut attributes, ["gsi2pk", "gsi2sk"], key);
         }
-        if let Some(ttl) = entity.ttl() {
+        if let Some(ttl) = ttl {
             attributes.insert(TTL.to_owned(), AttributeValue::N(ttl.as_second().to_string()));
         }
         attributes.insert(KIND.to_owned(), AttributeValue::S(T::KIND.to_owned()));

@@ -39,14 +39,14 @@ impl GlobalIndex {
 
 /// What is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum Place {
     Table,
     /// The local index on `seq`, with whole items.
     Feed,
     Global(GlobalIndex),
 }
 
-impl Source {
+impl Place {
     pub(crate) const fn index_name(self) -> Option<&'static str> {
         match self {
             Self::Table => None,
@@ -79,7 +79,7 @@ enum Range {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Query {
-    pub(crate) source: Source,
+    pub(crate) place: Place,
     partition: String,
     range: Range,
     pub(crate) limit: usize,
@@ -94,22 +94,22 @@ impl Query {
 
     /// Items of one partition, by sort key.
     pub fn partition(partition: Partition) -> Self {
-        Self::new(Source::Table, partition)
+        Self::new(Place::Table, partition)
     }
 
     /// Items of one partition that have a `seq`, by it.
     pub fn feed(partition: Partition) -> Self {
-        Self::new(Source::Feed, partition)
+        Self::new(Place::Feed, partition)
     }
 
     /// Items by their key in a global index.
     pub fn index(index: GlobalIndex, partition: Partition) -> Self {
-        Self::new(Source::Global(index), partition)
+        Self::new(Place::Global(index), partition)
     }
 
-    fn new(source: Source, partition: Partition) -> Self {
+    fn new(place: Place, partition: Partition) -> Self {
         Self {
-            source,
+            place,
             partition: partition.into_text(),
             range: Range::All,
             limit: Self::DEFAULT_LIMIT,
@@ -166,7 +166,7 @@ impl Query {
 
     /// The key condition and its values.
     pub(crate) fn condition(&self) -> (String, HashMap<String, AttributeValue>) {
-        let [partition, sort] = self.source.attributes();
+        let [partition, sort] = self.place.attributes();
         let mut values = HashMap::from([(":p".to_owned(), AttributeValue::S(self.partition.clone()))]);
         let mut value = |name: &str, value: &AttributeValue| {
             values.insert(name.to_owned(), value.clone());
@@ -201,32 +201,32 @@ impl Query {
     /// Where `DynamoDB` starts reading.
     pub(crate) fn start_key(&self) -> Option<HashMap<String, AttributeValue>> {
         let Position { sk, elsewhere } = self.start.as_ref()?;
-        let [partition, sort] = self.source.attributes();
+        let [partition, sort] = self.place.attributes();
         let mut key = HashMap::from([
             (partition.to_owned(), AttributeValue::S(self.partition.clone())),
             (SK.to_owned(), AttributeValue::S(sk.clone())),
         ]);
-        match (self.source, elsewhere) {
-            (Source::Feed, Some((_, seq))) => {
+        match (self.place, elsewhere) {
+            (Place::Feed, Some((_, seq))) => {
                 key.insert(sort.to_owned(), AttributeValue::N(seq.clone()));
             }
-            (Source::Global(_), Some((pk, index_sort))) => {
+            (Place::Global(_), Some((pk, index_sort))) => {
                 key.insert(PK.to_owned(), AttributeValue::S(pk.clone()));
                 key.insert(sort.to_owned(), AttributeValue::S(index_sort.clone()));
             }
-            (Source::Table, _) | (Source::Feed | Source::Global(_), None) => {}
+            (Place::Table, _) | (Place::Feed | Place::Global(_), None) => {}
         }
         Some(key)
     }
 
     /// Where a page goes on that ends with `last`.
     pub(crate) fn position_after(&self, last: &Item) -> Option<Position> {
-        let [_, sort] = self.source.attributes();
+        let [_, sort] = self.place.attributes();
         let sk = last.text(SK)?.to_owned();
-        let elsewhere = match self.source {
-            Source::Table => None,
-            Source::Feed => Some((String::new(), last.0.get(sort)?.as_n().ok()?.clone())),
-            Source::Global(_) => Some((last.text(PK)?.to_owned(), last.text(sort)?.to_owned())),
+        let elsewhere = match self.place {
+            Place::Table => None,
+            Place::Feed => Some((String::new(), last.0.get(sort)?.as_n().ok()?.clone())),
+            Place::Global(_) => Some((last.text(PK)?.to_owned(), last.text(sort)?.to_owned())),
         };
         Some(Position { sk, elsewhere })
     }

@@ -6,8 +6,9 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures::future::try_join_all;
 
 use crate::item::Attributes;
+use crate::key::{PK, SK};
 use crate::meter::Metered;
-use crate::query::Source;
+use crate::query::Place;
 use crate::retry::{BACKOFF, LostAnswer};
 use crate::{Consistency, Entity, GlobalIndex, Item, Key, Page, Query, Table, TableError, Versioned};
 
@@ -49,29 +50,29 @@ impl Table {
     /// Not a snapshot: the items are read one by one.
     pub async fn get_many(&self, keys: &[Key], consistency: Consistency) -> Result<Vec<Option<Item>>, TableError> {
         // DynamoDB refuses a key that is asked for twice.
-        let mut places: HashMap<(&str, &str), Vec<usize>> = HashMap::with_capacity(keys.len());
+        let mut slots: HashMap<(&str, &str), usize> = HashMap::with_capacity(keys.len());
         let mut wanted: Vec<&Key> = Vec::with_capacity(keys.len());
-        for (place, key) in keys.iter().enumerate() {
-            let places = places.entry((key.pk(), key.sk())).or_default();
-            if places.is_empty() {
+        let mut places: Vec<usize> = Vec::with_capacity(keys.len());
+        for key in keys {
+            let slot = *slots.entry((key.pk(), key.sk())).or_insert(wanted.len());
+            if slot == wanted.len() {
                 wanted.push(key);
             }
-            places.push(place);
+            places.push(slot);
         }
         let batches = wanted.chunks(BATCH).map(|keys| self.get_batch(keys, consistency));
-        let mut found: Vec<Option<Item>> = vec![None; keys.len()];
+        let mut found: Vec<Option<Item>> = vec![None; wanted.len()];
         for item in try_join_all(batches).await?.into_iter().flatten() {
             let Some(item) = self.check_out(item).await? else { continue };
-            let key = item.key().ok_or_else(|| TableError::corrupt("an item without a key"))?;
-            let Some((last, others)) = places.get(&(key.pk(), key.sk())).and_then(|places| places.split_last()) else {
-                continue;
-            };
-            for place in others {
-                found[*place] = Some(item.clone());
+            let key = item.text(PK).zip(item.text(SK));
+            if let Some(slot) = key.and_then(|key| slots.get(&key).copied()) {
+                found[slot] = Some(item);
             }
-            found[*last] = Some(item);
         }
-        Ok(found)
+        if wanted.len() == keys.len() {
+            return Ok(found);
+        }
+        Ok(places.into_iter().map(|slot| found[slot].clone()).collect())
     }
 
     /// At most 100 different keys, in whatever order `DynamoDB` answers.
@@ -128,7 +129,7 @@ impl Table {
     /// left out, so a page may be short though there is a next one.
     pub async fn query_items(&self, query: Query) -> Result<Page<Item>, TableError> {
         let page = self.query_page(&query).await?;
-        if let Source::Global(index) = query.source {
+        if let Place::Global(index) = query.place {
             return self.fetch_entries(page, index, query.consistency).await;
         }
         let mut items = Vec::with_capacity(page.items.len());
@@ -189,12 +190,12 @@ impl Table {
         while items.len() <= query.limit {
             let (condition, values) = query.condition();
             let more = query.limit + 1 - items.len();
-            let strong = query.consistency.is_strong() && !matches!(query.source, Source::Global(_));
+            let strong = query.consistency.is_strong() && !matches!(query.place, Place::Global(_));
             let answer = self
                 .client(LostAnswer::TryAgain)
                 .query()
                 .table_name(&self.inner.name)
-                .set_index_name(query.source.index_name().map(str::to_owned))
+                .set_index_name(query.place.index_name().map(str::to_owned))
                 .key_condition_expression(condition)
                 .set_expression_attribute_values(Some(values))
                 .set_exclusive_start_key(start.take())

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -40,8 +40,10 @@ pub(crate) fn client(client: &Client, lost_answer: LostAnswer) -> Client {
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(FIRST_WAIT)
         .with_max_backoff(LONGEST_WAIT);
-    let config = client.config().to_builder().retry_config(retries).retry_classifier(Retries { lost_answer });
-    Client::from_conf(config.build())
+    // Every call has its bound; the SDK's quota for all calls together would be used up by one contended item.
+    let quota = RetryPartition::custom("table").token_bucket(TokenBucket::unlimited()).build();
+    let config = client.config().to_builder().retry_config(retries).retry_partition(quota);
+    Client::from_conf(config.retry_classifier(Retries { lost_answer }).build())
 }
 
 /// Says what the SDK does not know about retries of `DynamoDB` calls; it already knows throttling and lost answers.
@@ -88,4 +90,37 @@ fn is_conflict(error: &Error) -> bool {
 /// Whether a transaction that was cancelled for this reason may succeed when nothing but time has passed.
 pub(crate) fn passes(code: &str) -> bool {
     matches!(code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded" | "InternalServerError")
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::{Effect, Side};
+
+    use crate::testing::{faulty_table, note, tenant};
+
+    #[tokio::test(start_paused = true)]
+    async fn retries_of_earlier_calls_do_not_use_up_those_of_later_ones() {
+        let (table, faults) = faulty_table();
+        for call in 0..100 {
+            for attempt in 0..5 {
+                faults.at(call * 6 + attempt, Side::Before, Effect::Throttle);
+            }
+            table.create(&tenant(), &note(&call.to_string())).await.unwrap();
+        }
+        assert_eq!(faults.count(), 600);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_grow_and_stay_under_their_ceilings() {
+        let (table, faults) = faulty_table();
+        faults.always("PutItem", Side::Before, Effect::Throttle);
+        let mut longest = std::time::Duration::ZERO;
+        for _ in 0..50 {
+            let start = tokio::time::Instant::now();
+            table.create(&tenant(), &note("n1")).await.unwrap_err();
+            longest = longest.max(start.elapsed());
+        }
+        // 20 + 40 + 80 + 160 + 320 ms, jittered.
+        assert!((250..=625).contains(&longest.as_millis()), "{longest:?}");
+    }
 }

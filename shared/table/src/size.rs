@@ -114,6 +114,21 @@ mod tests {
         assert_eq!(item_size(&item), 2 + 7 + 1 + 2);
     }
 
+    #[tokio::test]
+    async fn the_database_charges_by_the_same_size() {
+        use crate::item::Encoded;
+        use crate::testing::{document, faulty_table, tenant};
+        let (table, faults) = faulty_table();
+        let empty = Encoded::new(&tenant(), &document("d1", 1, 0), 1).unwrap().size;
+        for (size, units) in [(1024, 1.0), (1025, 2.0), (2048, 2.0), (2049, 3.0)] {
+            faults.forget();
+            let document = document("d1", 1, size - empty);
+            assert_eq!(Encoded::new(&tenant(), &document, 1).unwrap().size, size);
+            table.put(&tenant(), &document).await.unwrap();
+            assert_eq!(faults.capacity().write, units, "{size}");
+        }
+    }
+
     #[test]
     fn a_write_costs_a_unit_for_each_kilobyte_begun() {
         assert_eq!([0, 1, 1024, 1025, 4096].map(write_units), [1, 1, 1, 2, 4]);

@@ -11,9 +11,9 @@ mod shipments;
 
 use std::sync::Arc;
 
+use ::http::request::Parts;
 use ::inventory::Sku;
 use access::Role;
-use ::http::request::Parts;
 use axum::Router;
 use axum::extract::FromRequestParts;
 use kernel::Isbn;
@@ -77,7 +77,7 @@ impl Roles for StaffOrServices {
 }
 
 /// The service that instructs warehouses.
-const STORE: &str = "store";
+const STORE: &str = "service:store";
 
 /// The store, and nobody else.
 struct TheStore(Caller);

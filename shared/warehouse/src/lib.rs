@@ -40,7 +40,7 @@ pub use confirm::ConfirmShipment;
 pub use http::{Api, health_api, inventory_api, openapi, shipments_api};
 pub use peer::StoreClient;
 pub use register::{Registration, RegistrationError};
-pub use ship::{Shipped, ShipError};
+pub use ship::{ShipError, Shipped};
 pub use shipment::{
     INSUFFICIENT_STOCK, Instruction, Line, MAX_LINES, OrderId, QUANTITIES, SHIPMENT_COMPLETED, ShipTo, Shipment,
     ShipmentId, ShipmentLine, ShipmentStatus,

@@ -67,7 +67,10 @@ impl StoreClient {
         }
     }
 
-    async fn try_post(&self, Post { path, body, timeout, key, circuit }: Post<'_>) -> Result<Response<Bytes>, BoxError> {
+    async fn try_post(
+        &self,
+        Post { path, body, timeout, key, circuit }: Post<'_>,
+    ) -> Result<Response<Bytes>, BoxError> {
         let uri = format!("{}{path}", self.url);
         let mut builder = Request::post(uri).header(CONTENT_TYPE, "application/json");
         if let Some(key) = key {
@@ -109,7 +112,10 @@ fn meaning(answer: &Response<Bytes>) -> Reply {
     } else if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
         // A gateway's own refusals have no code.
         let code = serde_json::from_slice::<ProblemCode>(answer.body());
-        Reply::Refused { status, code: code.map_or_else(|_| format!("http_{}", status.as_u16()), |problem| problem.code) }
+        Reply::Refused {
+            status,
+            code: code.map_or_else(|_| format!("http_{}", status.as_u16()), |problem| problem.code),
+        }
     } else {
         Reply::Unavailable(format!("the store answered {}", status.as_u16()))
     }

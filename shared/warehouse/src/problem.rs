@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_503_and_what_is_our_fault_is_500() {
-        let busy = [TableError::Conflict("x".into()), TableError::Throttled("x".into()), TableError::Unavailable("x".into())];
+        let busy =
+            [TableError::Conflict("x".into()), TableError::Throttled("x".into()), TableError::Unavailable("x".into())];
         for error in busy {
             assert_eq!(table(&error).status(), StatusCode::SERVICE_UNAVAILABLE, "{error}");
         }

@@ -67,7 +67,11 @@ impl Warehouse {
         let (known, levels) = self.read(tenant, shipment_key(tenant, instruction.id), skus).await?;
         if let Some(item) = known {
             let shipment = Shipment::from(item.decode::<ShipmentItem>()?.value);
-            return if shipment.answers(instruction) { Ok(Some(Shipped::Replayed(shipment))) } else { Err(ShipError::Reused) };
+            return if shipment.answers(instruction) {
+                Ok(Some(Shipped::Replayed(shipment)))
+            } else {
+                Err(ShipError::Reused)
+            };
         }
         let posting = Posting {
             source: instruction.id.to_string(),
@@ -120,7 +124,9 @@ fn issue(
     posting: &Posting,
 ) -> Result<Vec<Level>, Refusal> {
     let lines = instruction.lines.iter().zip(levels);
-    lines.map(|(line, level)| post(transaction, level, &[Movement::Issued { quantity: line.quantity }], posting)).collect()
+    lines
+        .map(|(line, level)| post(transaction, level, &[Movement::Issued { quantity: line.quantity }], posting))
+        .collect()
 }
 
 #[cfg(test)]

@@ -55,6 +55,7 @@ pub struct Line {
 /// What is written on the parcel. Personal: it is stored and shown to staff, and goes into no event and no log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = warehouse::ShipTo)]
 pub struct ShipTo {
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
@@ -75,6 +76,7 @@ impl fmt::Debug for ShipTo {
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schema(as = warehouse::ShipmentStatus)]
 pub enum ShipmentStatus {
     /// The goods left.
     Shipped,

@@ -116,7 +116,7 @@ impl Warehouse {
     /// some rows are set and some are not; sending all again finishes the job.
     ///
     /// All levels are read at once, so that a batch sent again costs one read and writes nothing.
-    pub async fn count(
+    pub async fn count_many(
         &self,
         tenant: &TenantId,
         actor: &str,
@@ -130,12 +130,13 @@ impl Warehouse {
             if level.seq > 0 && level.on_hand == count.on_hand {
                 return Ok(Counted::Unchanged(level));
             }
-            Box::pin(self.count_one(tenant, actor, count, cause)).await
+            Box::pin(self.count(tenant, actor, count, cause)).await
         });
         rows.buffered(ROWS_AT_ONCE).try_collect().await
     }
 
-    async fn count_one(
+    /// Sets an item to what was counted.
+    pub async fn count(
         &self,
         tenant: &TenantId,
         actor: &str,
@@ -151,7 +152,7 @@ impl Warehouse {
         let (place, movement) = ((&self.location, &count.sku), Movement::Counted { on_hand: count.on_hand });
         match self.inventory.post(tenant, place, &movement, &posting, &|_| None).await {
             Ok(level) => Ok(Counted::Changed(level)),
-            // Somebody else has just set it to the same.
+            // It is that already.
             Err(StockError::Refused(Refusal::NoChange)) => {
                 Ok(Counted::Unchanged(self.inventory.level(tenant, &self.location, &count.sku).await?))
             }

@@ -69,7 +69,7 @@ impl World {
     /// Opening stock.
     pub(crate) async fn holding(self, isbn: &str, on_hand: i64) -> Self {
         let count = Count { sku: sku(isbn), on_hand, reason: None };
-        self.warehouse.count(&tenant(), "usr_staff", vec![count], &cause()).await.unwrap();
+        self.warehouse.count(&tenant(), "usr_staff", count, &cause()).await.unwrap();
         self
     }
 

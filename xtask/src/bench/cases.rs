@@ -40,7 +40,7 @@ const CUSTOMER: &str = "CUSTOMER";
 const ADMIN: &str = "STORE_ADMIN";
 
 /// Everything that is measured.
-pub(super) const CASES: [Case; 8] = [
+pub(super) static CASES: [Case; 8] = [
     Case {
         operation: "place-order",
         binary: "storefront-orders-api",

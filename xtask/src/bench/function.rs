@@ -135,7 +135,7 @@ impl Function {
         Ok(kilobytes * 1024)
     }
 
-    /// Bytes written to standard output: what CloudWatch would be sent.
+    /// Bytes written to standard output: what `CloudWatch` would be sent.
     pub(super) fn logged(&self) -> u64 {
         self.logged.load(Ordering::SeqCst)
     }

@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use kernel::{Clock, Event};
 use messaging::{Message, Publisher, Queue, envelope};
 use serde_json::{Value, json};
-use testkit::{Effect, FaultInjector, Side};
+use testkit::{Effect, FaultInjector, Side, recorded_event};
 use tower::ServiceExt;
 use web::Caller;
 
@@ -249,13 +249,14 @@ async fn a_parked_event_goes_back_to_the_topic_and_what_still_cannot_stays_with_
 #[tokio::test(start_paused = true)]
 async fn lambdas_notice_of_a_batch_it_gave_up_names_the_window_to_republish() {
     let api = Api::new();
-    let notice = include_str!("../../../../events/stream-batch-given-up.json");
+    let notice: Value = recorded_event("stream-batch-given-up");
     let parked = Queue::new(api.world.queues.sqs(&FaultInjector::new()), format!("{URL}/parked"));
-    parked.send(Message { body: notice.to_owned(), ..Message::default() }).await.unwrap();
+    parked.send(Message { body: notice.to_string(), ..Message::default() }).await.unwrap();
     let body = api.list("OPERATOR", "parked-events").await;
     assert_eq!(body["items"][0]["code"], "stream_batch_given_up");
     let reason = body["items"][0]["reason"].as_str().unwrap();
-    assert!(reason.contains("2026-03-01T10:00:00.5Z to 2026-03-01T10:05:00Z"), "{reason}");
+    assert!(reason.contains("from 2026-03-01T10:00:00.5Z to 2026-03-01T10:05:00Z"), "{reason}");
+    assert!(reason.contains("republish from 2026-03-01T09:59:00.5Z to 2026-03-01T10:06:00Z"), "{reason}");
     let (_, body) = api.redrive("OPERATOR", "parked-events", json!({})).await;
     assert_eq!((&body["moved"], body["left"].as_array().unwrap().len()), (&json!(0), 1));
     let strays = |body: Value| body["items"].as_array().unwrap().len();

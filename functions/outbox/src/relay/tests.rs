@@ -4,7 +4,7 @@ use aws_lambda_events::event::dynamodb::Event as Batch;
 use kernel::Clock;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use testkit::{Effect, FaultInjector, Side, StreamSimulator, crash_points};
+use testkit::{Effect, FaultInjector, Side, StreamSimulator, crash_points, recorded_event};
 
 use super::*;
 use crate::world::{TABLE, World, attribute, block_on, huge, ids, mapped, reported};
@@ -61,9 +61,9 @@ async fn changes_that_are_no_new_events_are_passed_over_even_without_the_filter(
 #[tokio::test(start_paused = true)]
 async fn the_sample_change_record_becomes_the_sample_message() {
     let world = World::new(FaultInjector::new());
-    let batch = serde_json::from_str(include_str!("../../../../events/stream-event-inserted.json")).unwrap();
+    let batch = recorded_event("stream-event-inserted");
     assert!(reported(&world.relay.handle(batch).await).is_empty());
-    let sample: Value = serde_json::from_str(include_str!("../../../../events/sqs-order-placed.json")).unwrap();
+    let sample: Value = recorded_event("sqs-order-placed");
     let sample = &sample["Records"][0];
     let [message] = world.queues.waiting("consumer.fifo").try_into().unwrap();
     let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();

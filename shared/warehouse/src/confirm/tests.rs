@@ -35,10 +35,10 @@ async fn the_confirmation_is_the_events_data_with_the_warehouses_own_secret() {
     let event = completed();
     assert_eq!(outcome(&script, &event).await, Outcome::Done);
     let [request] = &script.sent()[..] else { panic!("one request") };
-    assert_eq!((request.method().as_str(), request.uri().to_string()), (
-        "POST",
-        format!("https://store.test/store/v1/orders/{ORDER}/status"),
-    ));
+    assert_eq!(
+        (request.method().as_str(), request.uri().to_string()),
+        ("POST", format!("https://store.test/store/v1/orders/{ORDER}/status"),)
+    );
     assert_eq!(serde_json::from_slice::<Value>(request.body()).unwrap(), event.data);
     assert_eq!(request.headers()["authorization"], "Bearer alpha-secret");
     assert!(request.headers()["authorization"].is_sensitive());
@@ -105,7 +105,9 @@ async fn without_a_secret_nothing_is_sent_and_it_is_tried_again() {
 #[tokio::test]
 async fn what_names_no_order_is_rejected_before_it_becomes_a_url() {
     let script = Script::new([]);
-    for data in [json!({}), json!({"orderId": 7}), json!({"orderId": "../customers"}), json!({"orderId": ""}), json!(null)] {
+    for data in
+        [json!({}), json!({"orderId": 7}), json!({"orderId": "../customers"}), json!({"orderId": ""}), json!(null)]
+    {
         assert_eq!(code(&outcome(&script, &event(SHIPMENT_COMPLETED, data)).await), "malformed_confirmation");
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn routes() -> Router<Arc<Warehouse>> {
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = warehouse::Health)]
 struct Healthy {
     /// Always `healthy`: anything else is a problem.
     #[schema(example = "healthy")]

@@ -12,9 +12,9 @@ use kernel::{Isbn, Timestamp};
 use serde::{Deserialize, Serialize};
 use web::{Allowed, FieldError, IdempotencyKey, Json, List, NoFilter, Page, PageParams, Path, Problem, RequestMeta};
 
-use super::{Api, Name, NameAndIsbn, Staff, StaffOrServices, sku};
 use super::input::{invalid_text, out_of_range, parse_isbn, repeated};
 use super::lists::Listing;
+use super::{Api, Name, NameAndIsbn, Staff, StaffOrServices, sku};
 use crate::problem;
 use crate::shipment::QUANTITIES;
 use crate::stock::{Adjusted, Adjustment, AdjustmentId, Count, Counted};
@@ -40,6 +40,7 @@ pub(super) fn routes() -> Router<Arc<Api>> {
 /// How many copies of a book the warehouse holds.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = warehouse::Row)]
 struct Row {
     #[schema(example = "9780140449136")]
     isbn: String,
@@ -92,6 +93,7 @@ async fn get_one(
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = warehouse::NewFigure)]
 struct NewFigure {
     #[schema(minimum = 0, maximum = 1_000_000)]
     on_hand: i64,
@@ -120,10 +122,9 @@ async fn count_one(
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
     }
-    let counts = vec![Count { sku: sku(isbn), on_hand, reason }];
-    let counted = api.warehouse.count(&caller.tenant, &caller.principal, counts, &meta.context()).await;
-    let row = counted.map_err(|error| problem::stock(&error))?.pop().ok_or_else(Problem::not_found)?;
-    Ok(Json(row.into_level().into()))
+    let count = Count { sku: sku(isbn), on_hand, reason };
+    let counted = api.warehouse.count(&caller.tenant, &caller.principal, count, &meta.context()).await;
+    Ok(Json(counted.map_err(|error| problem::stock(&error))?.into_level().into()))
 }
 
 fn figure_errors(on_hand: i64, reason: Option<&str>) -> Vec<FieldError> {
@@ -135,6 +136,7 @@ fn figure_errors(on_hand: i64, reason: Option<&str>) -> Vec<FieldError> {
 /// What was counted, row by row.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = warehouse::Batch)]
 struct Batch {
     #[schema(min_items = 1, max_items = 100)]
     rows: Vec<BatchRow>,
@@ -142,6 +144,7 @@ struct Batch {
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = warehouse::BatchRow)]
 struct BatchRow {
     isbn: String,
     #[schema(minimum = 0, maximum = 1_000_000)]
@@ -151,12 +154,14 @@ struct BatchRow {
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = warehouse::BatchAnswer)]
 struct BatchAnswer {
     /// One for each row, in their order.
     results: Vec<BatchResult>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = warehouse::BatchResult)]
 struct BatchResult {
     /// Place of the row in the request, from 0.
     index: usize,
@@ -166,6 +171,7 @@ struct BatchResult {
 
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(tag = "status", rename_all = "camelCase")]
+#[schema(as = warehouse::BatchOutcome)]
 enum BatchOutcome {
     Changed { row: Row },
     Unchanged { row: Row },
@@ -174,6 +180,7 @@ enum BatchOutcome {
 
 /// Why a row was refused.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = warehouse::RowProblem)]
 struct RowProblem {
     /// Always `validation_failed`.
     code: &'static str,
@@ -203,7 +210,7 @@ async fn count_many(
     let (mut counts, mut seen) = (Vec::new(), HashSet::new());
     let rows: Vec<Result<(), Vec<FieldError>>> =
         body.rows.into_iter().map(|row| row.check(&mut seen).map(|count| counts.push(count))).collect();
-    let counted = api.warehouse.count(&caller.tenant, &caller.principal, counts, &meta.context()).await;
+    let counted = api.warehouse.count_many(&caller.tenant, &caller.principal, counts, &meta.context()).await;
     let mut counted = counted.map_err(|error| problem::stock(&error))?.into_iter();
     let outcome = |row: Result<(), _>| match row {
         Ok(()) => counted.next().map(BatchOutcome::from),
@@ -239,6 +246,7 @@ impl From<Counted> for BatchOutcome {
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = warehouse::NewAdjustment)]
 struct NewAdjustment {
     isbn: String,
     /// Signed, not 0.
@@ -251,6 +259,7 @@ struct NewAdjustment {
 /// A correction, and the row after it.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = warehouse::Adjustment)]
 struct AdjustmentView {
     #[schema(value_type = String)]
     adjustment_id: AdjustmentId,
@@ -313,6 +322,7 @@ async fn adjust(
 /// One change of a row.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = warehouse::LedgerEntry)]
 struct EntryView {
     /// Position in the ledger, from 1 without gaps; the row's version after it.
     version: u64,

@@ -35,6 +35,7 @@ pub(super) fn routes() -> Router<Arc<Api>> {
 /// What the store asks for.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = warehouse::NewShipment)]
 struct NewShipment {
     #[schema(value_type = String, example = "shp_01J8ZQ4H0000000000000000AB")]
     shipment_id: ShipmentId,
@@ -47,6 +48,7 @@ struct NewShipment {
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = warehouse::NewShipmentLine)]
 struct NewLine {
     #[schema(example = "9780140449136")]
     isbn: String,
@@ -102,6 +104,7 @@ fn address_errors(to: &ShipTo) -> Vec<FieldError> {
 /// An entry of the shipment log.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = warehouse::Shipment)]
 struct ShipmentView {
     #[schema(value_type = String)]
     shipment_id: ShipmentId,
@@ -121,6 +124,7 @@ struct ShipmentView {
 
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = warehouse::ShipmentLine)]
 struct LineView {
     isbn: String,
     quantity: i64,
@@ -132,8 +136,11 @@ struct LineView {
 
 impl From<Shipment> for ShipmentView {
     fn from(shipment: Shipment) -> Self {
-        let line = |ShipmentLine { sku, quantity, on_hand, version }| {
-            LineView { isbn: sku.into(), quantity, on_hand, version }
+        let line = |ShipmentLine { sku, quantity, on_hand, version }| LineView {
+            isbn: sku.into(),
+            quantity,
+            on_hand,
+            version,
         };
         Self {
             shipment_id: shipment.id,

@@ -21,7 +21,7 @@ const ODYSSEY: &str = "9780140449136";
 const OTHER: &str = "9780306406157";
 
 const STAFF: Option<(&str, &str)> = Some(("usr_staff", "WAREHOUSE_STAFF"));
-const STORE: Option<(&str, &str)> = Some(("store", "SERVICE"));
+const STORE: Option<(&str, &str)> = Some(("service:store", "SERVICE"));
 
 /// The whole warehouse, as its gateway sees it.
 struct Site {
@@ -202,4 +202,9 @@ fn every_route_is_described() {
         "PUT /warehouses/{name}/v1/inventory/{isbn}",
     ];
     assert_eq!(described.collect::<BTreeSet<_>>(), routes.map(str::to_owned).into());
+
+    // In the product's one document the names must not meet those of other contexts.
+    let schemas = document["components"]["schemas"].as_object().unwrap().keys();
+    let foreign: Vec<_> = schemas.filter(|name| !name.contains("warehouse.")).collect();
+    assert_eq!(foreign, ["FieldError"]);
 }

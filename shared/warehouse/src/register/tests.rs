@@ -29,7 +29,7 @@ fn request(kind: &str) -> Value {
     })
 }
 
-/// How often the store was asked, and what CloudFormation was told.
+/// How often the store was asked, and what `CloudFormation` was told.
 async fn deployed(script: &Script, request: Value) -> (usize, Value) {
     registration(script).run(request).await.unwrap();
     let mut sent = script.sent();

@@ -17,7 +17,7 @@ fn adjustment(key: &str, delta: i64) -> Adjustment {
 
 impl World {
     async fn counted(&self, counts: Vec<Count>) -> Vec<Counted> {
-        self.warehouse.count(&tenant(), "usr_staff", counts, &cause()).await.unwrap()
+        self.warehouse.count_many(&tenant(), "usr_staff", counts, &cause()).await.unwrap()
     }
 
     async fn adjusted(&self, adjustment: &Adjustment) -> Result<Adjusted, AdjustError> {

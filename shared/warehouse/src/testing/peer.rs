@@ -17,11 +17,16 @@ pub(crate) type Reply = Result<Response<Bytes>, TransportError>;
 
 /// Answers in turn, and keeps what was sent. Panics when it is asked more often.
 #[derive(Clone)]
-pub(crate) struct Script(Arc<Mutex<(VecDeque<Reply>, Vec<Request<Bytes>>)>>);
+pub(crate) struct Script(Arc<Mutex<Conversation>>);
+
+struct Conversation {
+    replies: VecDeque<Reply>,
+    sent: Vec<Request<Bytes>>,
+}
 
 impl Script {
     pub(crate) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self(Arc::new(Mutex::new((replies.into_iter().collect(), Vec::new()))))
+        Self(Arc::new(Mutex::new(Conversation { replies: replies.into_iter().collect(), sent: Vec::new() })))
     }
 
     pub(crate) fn transport(&self) -> Arc<dyn Transport> {
@@ -29,16 +34,16 @@ impl Script {
     }
 
     pub(crate) fn sent(&self) -> Vec<Request<Bytes>> {
-        self.0.lock().unwrap().1.clone()
+        self.0.lock().unwrap().sent.clone()
     }
 }
 
 #[async_trait]
 impl Transport for Script {
     async fn send(&self, request: Request<Bytes>, _timeout: Duration) -> Reply {
-        let mut inner = self.0.lock().unwrap();
-        inner.1.push(request);
-        inner.0.pop_front().expect("a request more than the script has")
+        let mut conversation = self.0.lock().unwrap();
+        conversation.sent.push(request);
+        conversation.replies.pop_front().expect("a request more than the script has")
     }
 }
 

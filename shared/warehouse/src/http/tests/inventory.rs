@@ -162,7 +162,7 @@ async fn the_ledger_shows_every_change_in_order() {
     let expected = expected.map(|(movement, delta, on_hand)| (json!(movement), json!(delta), json!(on_hand)));
     assert!(shown.into_iter().eq(expected.iter().map(|(a, b, c)| (a, b, c))));
     assert_eq!(entries[1]["source"], "shp_00000000000000000000000001");
-    assert_eq!(entries[1]["actor"], "store");
+    assert_eq!(entries[1]["actor"], "service:store");
     assert_eq!(entries[2]["source"], adjusted["adjustmentId"]);
     assert_eq!(entries[2]["hash"].as_str().unwrap().len(), 64);
 }
