@@ -173,7 +173,13 @@ impl World {
     pub(crate) async fn count(&self, name: &str, number: u32, on_hand: i64) {
         let warehouse = Warehouse::new(self.warehouse(name).table(), at(name), self.clock.clone());
         let count = Count { sku: sku(number), on_hand, reason: None };
-        warehouse.count(&tenant(), "usr_staff", vec![count], &Context::root("setup", None)).await.unwrap();
+        warehouse.count(&tenant(), "usr_staff", count, &Context::root("setup", None)).await.unwrap();
+    }
+
+    /// Goods are missing, as the next count of the warehouse shows; the store does not know yet.
+    pub(crate) async fn short(&mut self, name: &str, number: u32, on_hand: i64) {
+        self.count(name, number, on_hand).await;
+        self.opening.insert((at(name), sku(number)), on_hand);
     }
 
     pub(crate) fn warehouse(&self, name: &str) -> &Stack {

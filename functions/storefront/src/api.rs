@@ -20,7 +20,6 @@ pub struct Api {
     pub(crate) catalog: Catalog,
     pub(crate) inventory: Inventory,
     pub(crate) registry: Registry,
-    pub(crate) clock: Arc<dyn Clock>,
     /// What cursors are signed with; read by lists only, and not before the first.
     cursor_secret: Arc<dyn Secret>,
 }
@@ -33,9 +32,8 @@ impl Api {
             sales: Sales::new(table.clone(), clock.clone()),
             catalog: Catalog::new(table.clone(), clock.clone()),
             inventory: Inventory::new(table.clone()),
-            registry: Registry::new(table.clone(), clock.clone()),
+            registry: Registry::new(table.clone(), clock),
             table,
-            clock,
             cursor_secret,
         }
     }

@@ -9,24 +9,17 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-use crate::{InitError, settings};
+use crate::net::Client;
+use crate::settings;
 
-/// Amazon Root CA 1 to 4 and the Starfield root that signed them: <https://www.amazontrust.com/repository/>.
-const AMAZON_ROOTS: &str = include_str!("../data/amazon-roots.pem");
-
-/// Establishing a connection, TLS included, to anywhere.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// One try of an AWS call. Below the shortest function timeout in use, so that a retry still fits.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// An AWS call with all its retries.
@@ -55,7 +48,8 @@ impl Surroundings {
         !self.endpoint_url.is_empty()
     }
 
-    pub(crate) fn sdk_config(&self, connector: SharedHttpConnector) -> SdkConfig {
+    pub(crate) fn sdk_config(&self, client: Client) -> SdkConfig {
+        let connector = SharedHttpConnector::new(client);
         let token = Some(self.session_token.clone()).filter(|token| !token.is_empty());
         let credentials =
             Credentials::new(self.access_key_id.clone(), self.secret_access_key.clone(), token, None, "environment");
@@ -78,32 +72,6 @@ impl Surroundings {
     }
 }
 
-/// Whom to believe at the other end of a TLS connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Roots {
-    /// Amazon's own certificate authorities: AWS, and whatever is behind API Gateway.
-    Amazon,
-    /// The system's list: third parties. Costs some milliseconds when first used.
-    Public,
-}
-
-/// A connection pool.
-pub(crate) fn connector(roots: Roots) -> Result<SharedHttpConnector, InitError> {
-    let store = match roots {
-        Roots::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_ROOTS),
-        Roots::Public => TrustStore::default(),
-    };
-    let tls = TlsContext::builder().with_trust_store(store).build().map_err(InitError::other)?;
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    let connector = Connector::builder()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(tls)
-        .connector_settings(settings)
-        .sleep_impl(sleep())
-        .build();
-    Ok(SharedHttpConnector::new(connector))
-}
-
 fn sleep() -> SharedAsyncSleep {
     SharedAsyncSleep::new(TokioSleep::new())
 }
@@ -111,12 +79,6 @@ fn sleep() -> SharedAsyncSleep {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_five_amazon_roots_are_there_and_parse() {
-        assert_eq!(AMAZON_ROOTS.matches("BEGIN CERTIFICATE").count(), 5);
-        assert!(connector(Roots::Amazon).is_ok());
-    }
 
     #[test]
     fn only_plain_http_is_not_worth_a_handshake() {

@@ -5,15 +5,15 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_types::SdkConfig;
 use kernel::{Backoff, Clock, SystemClock};
 use web::secret::Secret;
 use web::transport::{CircuitBreaker, Retrying, Transport};
 
 use crate::InitError;
-use crate::aws::{Roots, Surroundings, connector};
+use crate::aws::Surroundings;
 use crate::env::{ConfigError, Env, Lookup, Settings};
+use crate::net::{Client, Roots};
 use crate::secrets::Cached;
 use crate::wire::Wire;
 
@@ -28,8 +28,8 @@ pub struct Context {
     lookup: Lookup,
     /// What Lambda sets; what of it is missing is reported together with what the function misses.
     surroundings: Result<Surroundings, ConfigError>,
-    amazon: OnceLock<SharedHttpConnector>,
-    public: OnceLock<SharedHttpConnector>,
+    amazon: OnceLock<Client>,
+    public: OnceLock<Client>,
     sdk: OnceLock<SdkConfig>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
 }
@@ -98,10 +98,11 @@ impl Context {
 
     /// The way out to other systems: timeout, bounded retries, circuit breaker, trace. Ask once and keep it: each has a
     /// circuit breaker of its own.
-    pub fn transport(&self, roots: Roots) -> Result<Arc<dyn Transport>, InitError> {
-        let wire = Arc::new(Wire::new(self.connector(roots)?));
+    #[must_use]
+    pub fn transport(&self, roots: Roots) -> Arc<dyn Transport> {
+        let wire = Arc::new(Wire::new(self.client(roots)));
         let breaker = CircuitBreaker::new(wire, self.clock(), BREAKER_THRESHOLD, BREAKER_COOL_DOWN);
-        Ok(Arc::new(Retrying::new(Arc::new(breaker), BACKOFF)))
+        Arc::new(Retrying::new(Arc::new(breaker), BACKOFF))
     }
 
     /// Opens the connection to the table's service while start-up has the processor to itself, if the function has a
@@ -113,16 +114,12 @@ impl Context {
         }
     }
 
-    pub(crate) fn connector(&self, roots: Roots) -> Result<SharedHttpConnector, InitError> {
+    pub(crate) fn client(&self, roots: Roots) -> Client {
         let cell = match roots {
             Roots::Amazon => &self.amazon,
             Roots::Public => &self.public,
         };
-        if let Some(connector) = cell.get() {
-            return Ok(connector.clone());
-        }
-        let connector = connector(roots)?;
-        Ok(cell.get_or_init(|| connector).clone())
+        cell.get_or_init(|| Client::new(roots)).clone()
     }
 
     fn surroundings(&self) -> Result<&Surroundings, InitError> {
@@ -130,8 +127,8 @@ impl Context {
     }
 
     fn sdk(&self) -> Result<&SdkConfig, InitError> {
-        let (surroundings, connector) = (self.surroundings()?, self.connector(Roots::Amazon)?);
-        Ok(self.sdk.get_or_init(|| surroundings.sdk_config(connector)))
+        let surroundings = self.surroundings()?;
+        Ok(self.sdk.get_or_init(|| surroundings.sdk_config(self.client(Roots::Amazon))))
     }
 }
 
@@ -164,7 +161,7 @@ mod tests {
         context.dynamodb().unwrap();
         context.sqs().unwrap();
         context.s3().unwrap();
-        context.transport(Roots::Amazon).unwrap();
+        context.transport(Roots::Amazon);
         assert!(context.amazon.get().is_some() && context.public.get().is_none());
     }
 }

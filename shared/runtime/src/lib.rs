@@ -25,15 +25,16 @@ mod export;
 mod http;
 mod idempotency;
 mod invoke;
+mod net;
 mod run;
 mod secrets;
 mod telemetry;
 mod wire;
 
 pub use adapters::{Job, StreamHandler, Task};
-pub use aws::Roots;
 pub use context::Context;
 pub use env::{ConfigError, Env, Settings};
 pub use idempotency::idempotency;
 pub use invoke::Failure;
+pub use net::Roots;
 pub use run::{Builder, Building, InitError, run_authorizer, run_http, run_schedule, run_sqs, run_stream, run_task};

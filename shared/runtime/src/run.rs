@@ -16,12 +16,12 @@ use serde_json::json;
 use web::{Authorizer, Cors};
 
 use crate::adapters::{self, Job, StreamHandler, Task};
-use crate::aws::Roots;
 use crate::context::Context;
 use crate::env::{self, ConfigError, Env, Settings};
 use crate::export::Exporter;
 use crate::http::Http;
 use crate::invoke::{self, Adapter};
+use crate::net::Roots;
 use crate::settings;
 use crate::telemetry::{self, Options, Telemetry};
 use crate::wire::Wire;
@@ -210,7 +210,7 @@ fn exporter(
     if collector.is_empty() {
         return Ok(None);
     }
-    let wire = Wire::new(context.connector(Roots::Amazon)?);
+    let wire = Wire::new(context.client(Roots::Amazon));
     Exporter::new(telemetry, Box::new(wire), collector).map(Some).map_err(InitError::other)
 }
 

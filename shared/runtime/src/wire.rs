@@ -6,9 +6,6 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
@@ -17,56 +14,45 @@ use tracing::Instrument;
 use tracing::field::Empty;
 use web::transport::{Transport, TransportError};
 
+use crate::net::{Client, NetError};
 use crate::telemetry;
 
 /// The longest answer taken: what Lambda could pass on, and then some.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
 
-/// Sends through a connection pool.
+/// Sends through a client's connections.
 pub(crate) struct Wire {
-    connector: SharedHttpConnector,
+    client: Client,
 }
 
 impl Wire {
-    pub(crate) fn new(connector: SharedHttpConnector) -> Self {
-        Self { connector }
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
     }
 
     async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, TransportError> {
-        let connection = CaptureSmithyConnection::new();
-        let mut request =
-            HttpRequest::try_from(request.map(SdkBody::from)).map_err(|e| TransportError::NotSent(e.into()))?;
-        request.add_extension(connection.clone());
-        let exchange = async {
-            let answer = self.connector.call(request).await.map_err(|error| {
-                // Without a connection not a byte of the request has left.
-                if connection.get().is_none() {
-                    TransportError::NotSent(error.into())
-                } else {
-                    TransportError::Broken(error.into())
-                }
-            })?;
-            read(answer).await
-        };
-        match tokio::time::timeout(timeout, exchange).await {
+        // Connecting has a limit of its own, so a time-out of the whole leaves the outcome open.
+        match tokio::time::timeout(timeout, self.answer(request)).await {
             Ok(result) => result,
-            Err(elapsed) if connection.get().is_none() => Err(TransportError::NotSent(elapsed.into())),
             Err(_) => Err(TransportError::TimedOut(timeout)),
         }
     }
-}
 
-async fn read(answer: HttpResponse) -> Result<Response<Bytes>, TransportError> {
-    let answer = answer.try_into_http1x().map_err(|error| TransportError::Broken(error.into()))?;
-    let (parts, body) = answer.into_parts();
-    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            TransportError::TooLarge(MAX_ANSWER_BYTES)
-        } else {
-            TransportError::Broken(error)
-        }
-    })?;
-    Ok(Response::from_parts(parts, body.to_bytes()))
+    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let answer = self.client.send(request.map(SdkBody::from)).await.map_err(|error| match error {
+            NetError::NotSent(cause) => TransportError::NotSent(cause),
+            NetError::Broken(cause) => TransportError::Broken(cause),
+        })?;
+        let (parts, body) = answer.into_parts();
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                TransportError::TooLarge(MAX_ANSWER_BYTES)
+            } else {
+                TransportError::Broken(error)
+            }
+        })?;
+        Ok(Response::from_parts(parts, body.to_bytes()))
+    }
 }
 
 #[async_trait]

@@ -107,7 +107,7 @@ pub(crate) fn of_customer(tenant: &TenantId, customer: &str) -> Partition {
 }
 
 /// Key of an order.
-pub fn order_key(tenant: &TenantId, id: OrderId) -> Key {
+pub(crate) fn order_key(tenant: &TenantId, id: OrderId) -> Key {
     Key::tenant(tenant, &["ORDER", &id.to_string()], &["ORDER"])
 }
 

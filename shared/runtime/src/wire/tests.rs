@@ -3,7 +3,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
 use super::*;
-use crate::aws::{Roots, connector};
+use crate::net::Roots;
 
 /// A peer that handles one connection as told.
 fn peer<T: Send + 'static>(handle: impl FnOnce(TcpStream) -> T + Send + 'static) -> (SocketAddr, JoinHandle<T>) {
@@ -23,7 +23,7 @@ fn read_head(stream: &mut TcpStream) -> String {
 }
 
 async fn send(address: SocketAddr, timeout: Duration) -> Result<Response<Bytes>, TransportError> {
-    let wire = Wire::new(connector(Roots::Amazon).unwrap());
+    let wire = Wire::new(Client::new(Roots::Amazon));
     let request = Request::get(format!("http://{address}/path")).body(Bytes::new()).unwrap();
     wire.send(request, timeout).await
 }
@@ -51,7 +51,7 @@ async fn a_refused_connection_is_surely_not_sent() {
 
 #[tokio::test]
 async fn an_unknown_host_is_surely_not_sent() {
-    let wire = Wire::new(connector(Roots::Amazon).unwrap());
+    let wire = Wire::new(Client::new(Roots::Amazon));
     let request = Request::get("http://nowhere.invalid/").body(Bytes::new()).unwrap();
     assert!(wire.send(request, PATIENT).await.unwrap_err().surely_not_sent());
 }
@@ -59,7 +59,7 @@ async fn an_unknown_host_is_surely_not_sent() {
 #[tokio::test]
 async fn a_failed_handshake_is_surely_not_sent() {
     let (address, peer) = peer(|mut stream| stream.write_all(b"not TLS at all\r\n\r\n").unwrap());
-    let wire = Wire::new(connector(Roots::Amazon).unwrap());
+    let wire = Wire::new(Client::new(Roots::Amazon));
     let request = Request::get(format!("https://{address}/")).body(Bytes::new()).unwrap();
     assert!(wire.send(request, PATIENT).await.unwrap_err().surely_not_sent());
     peer.join().unwrap();

@@ -1,0 +1,14 @@
+//! Black-box tests: the whole product in one process, from the customer's request to the last schedule.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a failed unwrap is a failed test")]
+
+mod bank;
+mod crash;
+mod network;
+mod order_flow;
+mod process;
+mod prove;
+mod race;
+mod stack;
+mod template;
+mod world;
