@@ -54,8 +54,19 @@ async fn an_order_that_cannot_be_filled_survives_any_crash() {
     let scenario = |faults: FaultInjector| async move {
         let mut world = World::faulty(&faults).await.stocked(1, 9, 0).await;
         world.placed(&[(1, 4)], "tok_visa").await;
-        world.short("alpha", 1, 1).await;
+        world.short("alpha", 1, 0).await;
         ends(world, OrderStatus::Rejected).await;
+    };
+    eprintln!("{} crash points", crash_points(scenario).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_can_be_filled_in_part_survives_any_crash() {
+    let scenario = |faults: FaultInjector| async move {
+        let mut world = World::faulty(&faults).await.stocked(1, 9, 0).await;
+        world.placed(&[(1, 4)], "tok_visa").await;
+        world.short("alpha", 1, 1).await;
+        ends(world, OrderStatus::PartiallyShipped).await;
     };
     eprintln!("{} crash points", crash_points(scenario).await);
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a failed unwrap is a failed test")]
 
+mod architecture;
 mod bank;
 mod crash;
 mod network;
@@ -11,4 +12,5 @@ mod prove;
 mod race;
 mod stack;
 mod template;
+mod templates;
 mod world;

@@ -45,7 +45,8 @@ impl Template {
                 (queue_name(&attribute_of(&policy["deadLetterTargetArn"])), receives.try_into().unwrap())
             }),
         });
-        let subscriptions = of_kind("AWS::SNS::Subscription").map(|(_, properties)| {
+        let ours = of_kind("AWS::SNS::Subscription").filter(|(_, properties)| properties["Protocol"] == "sqs");
+        let subscriptions = ours.map(|(_, properties)| {
             let filter = serde_json::to_value(&properties["FilterPolicy"]).unwrap();
             (queue_name(&attribute_of(&properties["Endpoint"])), filter)
         });

@@ -81,6 +81,4 @@ fn plain(yaml: serde_yaml_ng::Value) -> anyhow::Result<Value> {
 }
 
 #[cfg(test)]
-mod conventions;
-#[cfg(test)]
 mod tests;

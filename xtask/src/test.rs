@@ -10,9 +10,6 @@ use crate::shell::{self, step};
 use crate::tools::Tools;
 use crate::{down, up};
 
-/// Black-box tests: they need the local stack, and are a step of their own.
-const BLACK_BOX: &str = "blackbox";
-
 const TEMPLATES: [&str; 2] = ["template.yaml", "functions/warehouse/template.yaml"];
 
 #[derive(Debug, clap::Args)]
@@ -29,18 +26,20 @@ enum Check {
     Format,
     /// Clippy, with every warning an error.
     Lint,
-    /// Unit, property and store tests.
+    /// Unit, property, store and black-box tests: everything that needs no process but its own.
     Unit,
     /// SAM's and cfn-lint's opinion of the templates.
     Template,
-    /// The black-box tests, on the local stack.
+    /// The CDK application: its types, its tests and, while it is synthesised, cdk-nag.
+    Cdk,
+    /// The whole product on a fresh local stack: `up` ends with a demonstration that must turn out as it should.
     EndToEnd,
 }
 
 impl Test {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let project = Project::open()?;
-        let all = [Check::Format, Check::Lint, Check::Unit, Check::Template, Check::EndToEnd];
+        let all = [Check::Format, Check::Lint, Check::Unit, Check::Template, Check::Cdk, Check::EndToEnd];
         let chosen = all.into_iter().filter(|check| self.steps.is_empty() || self.steps.contains(check));
         for check in chosen {
             let started = Instant::now();
@@ -59,9 +58,10 @@ impl Check {
             Self::Lint => {
                 shell::show(project.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
             }
-            Self::Unit => shell::show(cargo_test(project).args(["--workspace", "--exclude", BLACK_BOX])),
+            Self::Unit => shell::show(cargo_test(project).arg("--workspace")),
             Self::Template => templates(project),
-            Self::EndToEnd => end_to_end(project),
+            Self::Cdk => cdk(project),
+            Self::EndToEnd => end_to_end(),
         }
     }
 }
@@ -89,11 +89,18 @@ fn templates(project: &Project) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// On a fresh stack, which is stopped also when the tests fail.
-fn end_to_end(project: &Project) -> anyhow::Result<()> {
+fn cdk(project: &Project) -> anyhow::Result<()> {
+    let commands: [&[&str]; 3] = [&["ci", "--no-audit", "--no-fund"], &["test"], &["run", "synth"]];
+    for arguments in commands {
+        shell::show(Command::new("npm").args(arguments).current_dir(project.path("cdk")))?;
+    }
+    Ok(())
+}
+
+/// Stops what it started, also when something went wrong.
+fn end_to_end() -> anyhow::Result<()> {
     down::run()?;
-    up::run()?;
-    let result = shell::show(cargo_test(project).args(["--package", BLACK_BOX]));
+    let result = up::run();
     down::run()?;
     result
 }

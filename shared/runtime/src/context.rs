@@ -161,7 +161,7 @@ mod tests {
         context.dynamodb().unwrap();
         context.sqs().unwrap();
         context.s3().unwrap();
-        context.transport(Roots::Amazon);
+        let _ = context.transport(Roots::Amazon);
         assert!(context.amazon.get().is_some() && context.public.get().is_none());
     }
 }

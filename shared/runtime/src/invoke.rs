@@ -159,16 +159,18 @@ impl Host {
         let work = AssertUnwindSafe(self.adapter.call(event, call)).catch_unwind();
         // What panicked has been logged by the panic hook.
         let result = work.await.unwrap_or_else(|_| Err(Failure::new("Panic", "the handler panicked")));
-        self.report(call, &result, start.elapsed());
-        let failure = match result.map(|done| RawValue::from_string(done.answer)) {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => Failure::new("MalformedAnswer", error),
-            Err(failure) => failure,
-        };
-        Err(Diagnostic { error_type: failure.error_type.into_owned(), error_message: failure.message })
+        let result = result.and_then(|mut done| {
+            let answer = RawValue::from_string(std::mem::take(&mut done.answer));
+            answer.map(|answer| (done, answer)).map_err(|error| Failure::new("MalformedAnswer", error))
+        });
+        self.report(call, result.as_ref().map(|(done, _)| done), start.elapsed());
+        result.map(|(_, answer)| answer).map_err(|failure| Diagnostic {
+            error_type: failure.error_type.into_owned(),
+            error_message: failure.message,
+        })
     }
 
-    fn report(&self, call: &Call, result: &Result<Done, Failure>, duration: Duration) {
+    fn report(&self, call: &Call, result: Result<&Done, &Failure>, duration: Duration) {
         let mut line = Map::new();
         let failed = match result {
             Ok(done) => {
@@ -181,7 +183,7 @@ impl Host {
                 true
             }
         };
-        let operation = result.as_ref().map_or(self.kind, |done| done.operation.as_str());
+        let operation = result.map_or(self.kind, |done| done.operation.as_str());
         line.insert("request_id".to_owned(), call.request_id.as_str().into());
         self.telemetry.count("duration_us", microseconds(duration));
         self.telemetry.count("errors", u64::from(failed));
@@ -229,5 +231,71 @@ where
             }
             result
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::telemetry::Options;
+
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Does what the event says.
+    struct Obedient;
+
+    #[async_trait]
+    impl Adapter for Obedient {
+        async fn call(&self, event: &str, _: &Call) -> Result<Done, Failure> {
+            match event {
+                "panic" => panic!("as told"),
+                "fail" => Err(Failure::new("Told", "to fail")),
+                "mumble" => Ok(Done { answer: "{".to_owned(), ..done() }),
+                _ => Ok(done()),
+            }
+        }
+    }
+
+    fn done() -> Done {
+        let fields = vec![("records", Value::from(3))];
+        Done { answer: "{}".to_owned(), operation: "obey".to_owned(), fields, failed: false }
+    }
+
+    #[tokio::test]
+    async fn nothing_an_invocation_does_ends_the_process_and_each_leaves_one_line() {
+        let memory = Memory::default();
+        let options = Options { service: "s".to_owned(), levels: None, sample_percent: 0, exports: false };
+        let telemetry = Box::leak(Box::new(Telemetry::new(options, Box::new(memory.clone()))));
+        let cold = AtomicBool::new(true);
+        let host = Host { adapter: Box::new(Obedient), telemetry, kind: "server", cold, init: Duration::ZERO };
+        let mut outcomes = Vec::new();
+        for event in ["panic", "fail", "mumble", "work"] {
+            let result = host.run(event, &Call::test()).await;
+            outcomes.push(result.map(|answer| answer.get().to_owned()).map_err(|failure| failure.error_type));
+        }
+        let failed = |kind: &str| Err(kind.to_owned());
+        assert_eq!(outcomes, [failed("Panic"), failed("Told"), failed("MalformedAnswer"), Ok("{}".to_owned())]);
+
+        let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let errors: Vec<u64> = lines.iter().map(|line| line["errors"].as_u64().unwrap()).collect();
+        assert_eq!(errors, [1, 1, 1, 0]);
+        assert_eq!((&lines[0]["cold_start"], &lines[1]["cold_start"]), (&Value::from(1), &Value::Null));
+        assert_eq!((&lines[1]["error_type"], &lines[1]["level"]), (&"Told".into(), &"ERROR".into()));
+        assert_eq!((&lines[3]["records"], &lines[3]["operation"]), (&3.into(), &"obey".into()));
     }
 }

@@ -8,6 +8,7 @@ mod pool;
 mod tls;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -62,7 +63,13 @@ impl Client {
 
     /// Sends over a kept connection, or a new one. A kept one that the peer has closed meanwhile is noticed before the
     /// request is written in all but a few cases, and those are told as [`NetError::Broken`].
-    pub(crate) async fn send(&self, mut request: Request<SdkBody>) -> Result<Response<Returning>, NetError> {
+    ///
+    /// `leaving` is set before the first byte may leave, for a caller who stops waiting.
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<SdkBody>,
+        leaving: &AtomicBool,
+    ) -> Result<Response<Returning>, NetError> {
         let origin = to_origin_form(&mut request).map_err(NetError::NotSent)?;
         loop {
             let kept = self.0.pool.take(&origin).await;
@@ -71,10 +78,14 @@ impl Client {
                 Some(sender) => sender,
                 None => self.connect(&origin).await.map_err(NetError::NotSent)?,
             };
+            leaving.store(true, Ordering::Relaxed);
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok(response.map(|body| Returning::new(body, &self.0.pool, origin, sender))),
                 Err(mut error) => match error.take_message() {
-                    Some(unsent) if !fresh => request = unsent,
+                    Some(unsent) if !fresh => {
+                        leaving.store(false, Ordering::Relaxed);
+                        request = unsent;
+                    }
                     Some(_) => return Err(NetError::NotSent(error.into_error().into())),
                     None => return Err(NetError::Broken(error.into_error().into())),
                 },
@@ -128,7 +139,7 @@ impl HttpConnector for Client {
         let client = self.clone();
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            let response = client.send(request).await.map_err(connector_error)?;
+            let response = client.send(request, &AtomicBool::new(false)).await.map_err(connector_error)?;
             HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })

@@ -3,6 +3,7 @@
 //! It tells apart what surely was not sent (no connection came about) from what may have been, injects `traceparent`, and
 //! logs method, host, status and time; never a path, a header or a body. Redirects are not followed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -31,15 +32,17 @@ impl Wire {
     }
 
     async fn exchange(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, TransportError> {
-        // Connecting has a limit of its own, so a time-out of the whole leaves the outcome open.
-        match tokio::time::timeout(timeout, self.answer(request)).await {
+        let leaving = AtomicBool::new(false);
+        match tokio::time::timeout(timeout, self.answer(request, &leaving)).await {
             Ok(result) => result,
-            Err(_) => Err(TransportError::TimedOut(timeout)),
+            Err(_) if leaving.load(Ordering::Relaxed) => Err(TransportError::TimedOut(timeout)),
+            Err(elapsed) => Err(TransportError::NotSent(elapsed.into())),
         }
     }
 
-    async fn answer(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let answer = self.client.send(request.map(SdkBody::from)).await.map_err(|error| match error {
+    async fn answer(&self, request: Request<Bytes>, leaving: &AtomicBool) -> Result<Response<Bytes>, TransportError> {
+        let sent = self.client.send(request.map(SdkBody::from), leaving).await;
+        let answer = sent.map_err(|error| match error {
             NetError::NotSent(cause) => TransportError::NotSent(cause),
             NetError::Broken(cause) => TransportError::Broken(cause),
         })?;

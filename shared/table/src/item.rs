@@ -23,7 +23,7 @@ pub(crate) const PACKED: &str = "z";
 pub(crate) const CLAIM: &str = "claim";
 /// The sort key of the local index: the one name an entity shares with the table.
 pub(crate) const SEQ: &str = "seq";
-/// Names that belong to the table, never to an entity; the primary key comes first.
+/// Names that belong to the table, never to an entity.
 const RESERVED: [&str; 11] = [PK, SK, "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", KIND, VERSION, TTL, PACKED, CLAIM];
 
 /// How many of them every item has: its key, `kind` and `v`.
@@ -99,28 +99,20 @@ impl Item {
             let what = format!("expected a `{}`, found a `{}`", T::KIND, self.kind());
             return Err(TableError::corrupt(what));
         }
-        let version = self.version();
+        let (key, version) = (self.key(), self.version());
         let Self(mut attributes) = self;
-        if T::LARGE || attributes.contains_key(CLAIM) {
+        if T::LARGE {
             compress::unpack(&mut attributes)?;
         }
-        // One pass takes the table's own attributes out and translates the rest.
-        let mut own = [None, None];
+        // One pass leaves the table's own attributes out and translates the rest.
         let mut body = HashMap::with_capacity(attributes.len().saturating_sub(ALWAYS));
         for (name, value) in attributes {
-            match RESERVED.iter().position(|reserved| *reserved == name) {
-                None => {
-                    body.insert(name, serde_dynamo::AttributeValue::from(value));
-                }
-                Some(place) => {
-                    if let Some(own) = own.get_mut(place) {
-                        *own = Some(value);
-                    }
-                }
+            if !RESERVED.contains(&name.as_str()) {
+                body.insert(name, serde_dynamo::AttributeValue::from(value));
             }
         }
-        let damaged = |error| TableError::damaged(key_of(own).as_ref(), error);
-        let value = serde_dynamo::from_item(serde_dynamo::Item::from(body)).map_err(damaged)?;
+        let value = serde_dynamo::from_item(serde_dynamo::Item::from(body))
+            .map_err(|error| TableError::damaged(key.as_ref(), error))?;
         Ok(Versioned { value, version })
     }
 
@@ -137,14 +129,6 @@ impl From<serde_dynamo::Item> for Item {
     /// An image from the table's stream.
     fn from(image: serde_dynamo::Item) -> Self {
         Self(image.into_inner().into_iter().map(|(name, value)| (name, value.into())).collect())
-    }
-}
-
-/// The key in the first two of [`RESERVED`].
-fn key_of(own: [Option<AttributeValue>; 2]) -> Option<Key> {
-    match own {
-        [Some(AttributeValue::S(pk)), Some(AttributeValue::S(sk))] => Some(Key::stored(pk, sk)),
-        _ => None,
     }
 }
 

@@ -126,11 +126,7 @@ impl Lab<'_> {
     pub(super) fn function(&self, binary: &str, cases: &[&Case]) -> anyhow::Result<Figures> {
         let init_instructions = self.instructions(binary, None, 0, false)?.0;
         let first = cases.first().copied();
-        let (plain, plain_calls) = self.instructions(binary, first, 1, false)?;
-        let (secure, secure_calls) = self.instructions(binary, first, 1, true)?;
-        let accepted = !secure_calls.is_empty();
-        // Without a call there is nothing to be secured.
-        let known = accepted || plain_calls.is_empty();
+        let first_tls_instructions = self.first_tls(binary, first)?;
         let mut warm = BTreeMap::new();
         for case in cases {
             let [short, long] = self.effort.lengths;
@@ -139,15 +135,31 @@ impl Lab<'_> {
             let invocations = u64::try_from(long - short).unwrap_or(u64::MAX);
             warm.insert(case.operation, more.saturating_sub(less) / invocations);
         }
-        let (starts, rss_bytes) = self.starts(binary, first, accepted)?;
+        let (starts, rss_bytes) = self.starts(binary, first, first_tls_instructions.is_some())?;
         Ok(Figures {
             init_instructions,
-            first_tls_instructions: known.then(|| secure.saturating_sub(plain)),
+            first_tls_instructions,
             zip_bytes: self.zip(binary)?,
             rss_bytes,
             warm,
             start_milliseconds: Spread::of(&starts),
         })
+    }
+
+    /// What TLS adds to the start and the first invocation; nothing when the function does not believe the throwaway
+    /// authority, which its log tells.
+    fn first_tls(&self, binary: &str, first: Option<&Case>) -> anyhow::Result<Option<u64>> {
+        let (plain, plain_calls) = self.instructions(binary, first, 1, false)?;
+        let (secure, secure_calls) = match self.instructions(binary, first, 1, true) {
+            Ok(measured) => measured,
+            Err(error) => {
+                eprintln!("    {binary} does not work over TLS: {error:#}");
+                return Ok(None);
+            }
+        };
+        // Without a call there is nothing to be secured.
+        let known = !secure_calls.is_empty() || plain_calls.is_empty();
+        Ok(known.then(|| secure.saturating_sub(plain)))
     }
 
     /// Instructions from the start over so many events until it waits again, and the calls it made.

@@ -16,8 +16,6 @@ use hyper::client::conn::http1::SendRequest;
 
 /// Peers close idle connections after a minute or so; better not to be the second to know.
 const MAX_IDLE: Duration = Duration::from_secs(50);
-/// After this a connection may have been closed while the sandbox was frozen.
-const MAYBE_STALE: Duration = Duration::from_secs(1);
 
 /// Where a connection goes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,14 +39,12 @@ impl Pool {
     /// A connection that is ready, as far as one can know.
     pub(super) async fn take(&self, origin: &Origin) -> Option<SendRequest<SdkBody>> {
         while let Some(Idle { mut sender, since }) = self.pop(origin) {
-            let idle = since.elapsed();
-            if idle >= MAX_IDLE {
+            if since.elapsed() >= MAX_IDLE {
                 continue;
             }
-            if idle >= MAYBE_STALE {
-                // Lets the connection's task see what has arrived meanwhile, such as its end.
-                tokio::task::yield_now().await;
-            }
+            // Lets the connection's task see what has arrived meanwhile, such as its end. Always: a frozen sandbox does not
+            // know how long it was.
+            tokio::task::yield_now().await;
             if sender.ready().await.is_ok() {
                 return Some(sender);
             }

@@ -1,15 +1,26 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream as Socket};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
+use bytes::Bytes;
 use http_body_util::BodyExt;
 
 use super::*;
 
-/// A peer that answers as many requests a connection as told, one connection after the other; returns the heads it saw.
-fn peer(plan: &'static [usize]) -> (SocketAddr, JoinHandle<Vec<String>>) {
+/// A peer that answers as many requests a connection as told, one connection after the other.
+struct Peer {
+    address: SocketAddr,
+    /// The heads it saw.
+    heads: JoinHandle<Vec<String>>,
+    /// Says when a connection has been closed.
+    closed: Receiver<()>,
+}
+
+fn peer(plan: &'static [usize]) -> Peer {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let (closing, closed) = channel();
     let serve = move || {
         let mut heads = Vec::new();
         for answers in plan {
@@ -18,10 +29,12 @@ fn peer(plan: &'static [usize]) -> (SocketAddr, JoinHandle<Vec<String>>) {
                 heads.push(read_head(&mut socket));
                 socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap();
             }
+            drop(socket);
+            closing.send(()).unwrap();
         }
         heads
     };
-    (address, std::thread::spawn(serve))
+    Peer { address, heads: std::thread::spawn(serve), closed }
 }
 
 fn read_head(socket: &mut Socket) -> String {
@@ -35,45 +48,44 @@ fn read_head(socket: &mut Socket) -> String {
 
 async fn get(client: &Client, address: SocketAddr) -> Result<Bytes, NetError> {
     let request = Request::get(format!("http://{address}/path?x=1")).body(SdkBody::empty()).unwrap();
-    let response = client.send(request).await?;
+    let response = client.send(request, &AtomicBool::new(false)).await?;
     Ok(response.into_body().collect().await.unwrap().to_bytes())
 }
 
-use bytes::Bytes;
-
 #[tokio::test]
 async fn a_connection_is_used_again_once_the_answer_is_read() {
-    let (address, peer) = peer(&[3]);
+    let peer = peer(&[3]);
     let client = Client::new(Roots::Amazon);
     for _ in 0..3 {
-        assert_eq!(get(&client, address).await.unwrap(), "ok");
+        assert_eq!(get(&client, peer.address).await.unwrap(), "ok");
     }
-    let heads = peer.join().unwrap();
+    peer.closed.recv().unwrap();
+    let heads = peer.heads.join().unwrap();
     assert!(heads[0].starts_with("GET /path?x=1 HTTP/1.1\r\n"), "{}", heads[0]);
-    assert!(heads[0].contains(&format!("host: {address}\r\n")), "{}", heads[0]);
+    assert!(heads[0].contains(&format!("host: {}\r\n", peer.address)), "{}", heads[0]);
 }
 
 #[tokio::test]
 async fn a_connection_the_peer_has_closed_is_replaced() {
-    let (address, peer) = peer(&[1, 1]);
+    let peer = peer(&[1, 1]);
     let client = Client::new(Roots::Amazon);
-    get(&client, address).await.unwrap();
-    // The second accept means that the first connection is closed.
-    let again = tokio::task::spawn_blocking(move || TcpProbe::closed(address)).await;
-    drop(again);
-    tokio::task::yield_now().await;
-    assert_eq!(get(&client, address).await.unwrap(), "ok");
-    assert_eq!(peer.join().unwrap().len(), 2);
+    get(&client, peer.address).await.unwrap();
+    peer.closed.recv().unwrap();
+    assert_eq!(get(&client, peer.address).await.unwrap(), "ok");
+    peer.closed.recv().unwrap();
+    assert_eq!(peer.heads.join().unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn an_answer_dropped_half_read_closes_its_connection() {
-    let (address, peer) = peer(&[1, 1]);
+    let peer = peer(&[1, 1]);
     let client = Client::new(Roots::Amazon);
-    let request = Request::get(format!("http://{address}/")).body(SdkBody::empty()).unwrap();
-    drop(client.send(request).await.unwrap());
-    assert_eq!(get(&client, address).await.unwrap(), "ok");
-    peer.join().unwrap();
+    let request = Request::get(format!("http://{}/", peer.address)).body(SdkBody::empty()).unwrap();
+    drop(client.send(request, &AtomicBool::new(false)).await.unwrap());
+    assert_eq!(get(&client, peer.address).await.unwrap(), "ok");
+    peer.closed.recv().unwrap();
+    peer.closed.recv().unwrap();
+    peer.heads.join().unwrap();
 }
 
 #[test]

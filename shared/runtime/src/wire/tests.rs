@@ -99,6 +99,18 @@ async fn silence_after_the_request_is_a_timeout_with_the_outcome_open() {
 }
 
 #[tokio::test]
+async fn silence_before_the_request_could_leave_is_surely_not_sent() {
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    // Never says a word of its handshake.
+    let (address, peer) = peer(move |_stream| wait.recv().unwrap_err());
+    let wire = Wire::new(Client::new(Roots::Amazon));
+    let request = Request::get(format!("https://{address}/")).body(Bytes::new()).unwrap();
+    assert!(wire.send(request, Duration::from_millis(200)).await.unwrap_err().surely_not_sent());
+    drop(done);
+    peer.join().unwrap();
+}
+
+#[tokio::test]
 async fn an_endless_answer_is_cut_off() {
     let (address, peer) = peer(|mut stream| {
         read_head(&mut stream);
