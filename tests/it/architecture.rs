@@ -131,16 +131,16 @@ fn contexts_know_no_aws_service_and_open_no_socket() {
 }
 
 #[test]
-fn nothing_that_is_deployed_is_linked_with_test_doubles() {
+fn nothing_that_is_deployed_is_linked_with_tools_of_tests() {
     for package in packages_in("functions") {
         let found = linked(package);
-        for double in ["testkit", "standins", "dynoxide-rs", "rusqlite", "proptest"] {
+        for double in ["testkit", "standins", "dynoxide-rs", "rusqlite", "proptest", "webpki-roots"] {
             assert!(!found.contains(double), "{} is linked with {double}", package.name);
         }
     }
 }
 
-/// Licences a dependency may have; the last one is of the list of the web's root certificates.
+/// Licences a dependency may have; the last one is that of the web's list of root certificates, which tools use.
 const LICENCES: [&str; 9] = [
     "MIT",
     "Apache-2.0",

@@ -17,9 +17,8 @@ pub(crate) const KEY: &str = "sk_test_blackbox";
 /// More than a call takes on a busy machine, and less than anybody wants to wait for the answer that never comes.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-static THREADS: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
-});
+static THREADS: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
 
 pub(crate) struct Bank {
     provider: PaymentProvider,
@@ -64,9 +63,9 @@ impl Transport for Line {
             let body = answer.body_mut().read_to_vec()?;
             Ok::<_, ureq::Error>(answer.map(|_| Bytes::from(body)))
         });
-        sent.await.unwrap().map_err(|error| match error {
-            ureq::Error::Timeout(_) => TransportError::TimedOut(PATIENCE),
-            other => TransportError::Broken(other.into()),
+        sent.await.unwrap().map_err(|error| {
+            let late = matches!(error, ureq::Error::Timeout(_));
+            if late { TransportError::TimedOut(PATIENCE) } else { TransportError::Broken(error.into()) }
         })
     }
 }

@@ -73,7 +73,8 @@ impl World {
             }
         }
         let shipped = |stack: &Stack| {
-            let items = stack.raw("shipment").into_iter().filter(|item| item["s"]["S"] == ShipmentState::Shipped.as_str());
+            let items =
+                stack.raw("shipment").into_iter().filter(|item| item["s"]["S"] == ShipmentState::Shipped.as_str());
             items.map(|item| item["id"]["S"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(self.warehouses.iter().flat_map(shipped).collect::<BTreeSet<_>>(), parcels);

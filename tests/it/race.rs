@@ -49,7 +49,10 @@ async fn fifty_requests_with_one_key_make_one_order() {
     assert_eq!(world.assert_whole().await.len(), 1);
 
     let other = world.order("usr_1", "key-1", &[(1, 2)], "tok_visa").await;
-    assert_eq!((other.status, &other.body["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &"idempotency_key_reused".into()));
+    assert_eq!(
+        (other.status, &other.body["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &"idempotency_key_reused".into())
+    );
     let late = order_one(&world, 1).await;
     assert!(late.replayed);
     assert_eq!(late.body, answers[0].body);

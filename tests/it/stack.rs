@@ -144,7 +144,10 @@ impl Stack {
 
     /// Every item of a kind, past every fault.
     pub(crate) fn items(&self, kind: &str) -> Vec<Item> {
-        self.raw(kind).into_iter().map(|item| serde_json::from_value::<serde_dynamo::Item>(item).unwrap().into()).collect()
+        self.raw(kind)
+            .into_iter()
+            .map(|item| serde_json::from_value::<serde_dynamo::Item>(item).unwrap().into())
+            .collect()
     }
 
     /// The same in `DynamoDB`'s JSON.
@@ -168,7 +171,8 @@ impl Stack {
 
 impl Mapping {
     async fn pump(&self, queues: &LocalQueues) -> usize {
-        let handled = queues.pump(&self.queue, |batch| invoke(&self.process, self.consumer.consume(batch, TIME, &*self.handler)));
+        let handled =
+            queues.pump(&self.queue, |batch| invoke(&self.process, self.consumer.consume(batch, TIME, &*self.handler)));
         handled.await.delivered
     }
 }

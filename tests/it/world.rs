@@ -101,7 +101,8 @@ impl World {
             contention.map_or_else(|| dynamo.clone(), |seed| dynamo.clone().contended(seed))
         };
         let mut store = Stack::new("store", &template::STORE, dynamo(), &clock, faults);
-        let mut warehouses = ["alpha", "beta"].map(|name| Stack::new(name, &template::WAREHOUSE, dynamo(), &clock, faults));
+        let mut warehouses =
+            ["alpha", "beta"].map(|name| Stack::new(name, &template::WAREHOUSE, dynamo(), &clock, faults));
         let bank = Bank::open().await;
 
         let mut hosts = vec![store_host(&store, &clock)];
@@ -191,7 +192,14 @@ impl World {
     }
 
     /// A customer's request to the store, sent again when the function dies over it.
-    pub(crate) async fn ask(&self, customer: &str, method: Method, path: &str, key: Option<&str>, body: &Value) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        customer: &str,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: &Value,
+    ) -> Answer {
         for _ in 0..3 {
             let mut request = Request::builder().method(method.clone()).uri(format!("http://store{path}"));
             request = request.header("content-type", "application/json");
@@ -324,4 +332,3 @@ fn guarded(inner: Arc<dyn Transport>, clock: &Arc<ManualClock>) -> Arc<dyn Trans
     let breaker = CircuitBreaker::new(inner, clock.clone(), BREAKER.0, BREAKER.1);
     Arc::new(Retrying::new(Arc::new(breaker), BACKOFF))
 }
-

@@ -68,7 +68,8 @@ impl Bench {
             let figures = step(&format!("count {binary}"), |_| lab.function(binary, &cases))?;
             for case in cases {
                 let instructions = figures.warm.get(case.operation).copied().unwrap_or_default();
-                let result = step(&format!("measure {}", case.operation), |_| operation(&lab, &prices, case, instructions))?;
+                let result =
+                    step(&format!("measure {}", case.operation), |_| operation(&lab, &prices, case, instructions))?;
                 results.operations.insert(case.operation, result);
             }
             results.functions.insert(binary.to_owned(), figures);
@@ -82,9 +83,10 @@ impl Bench {
 
     /// The functions to measure, with their packages.
     fn chosen(&self, project: &Project) -> anyhow::Result<Vec<(String, String)>> {
-        let all = project.functions().iter().flat_map(|package| {
-            package.binaries.iter().map(|binary| (package.name.clone(), binary.clone()))
-        });
+        let all = project
+            .functions()
+            .iter()
+            .flat_map(|package| package.binaries.iter().map(|binary| (package.name.clone(), binary.clone())));
         let chosen: Vec<_> = all.filter(|(_, name)| self.only.is_empty() || self.only.contains(name)).collect();
         let unknown = self.only.iter().find(|name| !chosen.iter().any(|(_, binary)| binary == *name));
         ensure!(unknown.is_none(), "there is no function {}", unknown.map(String::as_str).unwrap_or_default());

@@ -5,7 +5,8 @@
 //!
 //! For `MiniStack` the routes of HTTP APIs are added. SAM writes them into the `OpenAPI` `Body` of the API, which `MiniStack`
 //! does not import. From the same `HttpApi` events this adds the authorizers, integrations and routes as resources of
-//! their own, so that the stack's own update creates, changes and removes them. On AWS nothing is added.
+//! their own, so that the stack's own update creates, changes and removes them. Roles that may send are given the names
+//! that `MiniStack` has for sending in batches. On AWS nothing is added.
 
 use std::fs;
 use std::path::Path;
@@ -38,7 +39,24 @@ pub(crate) fn local(template: &Path, binaries: &Path) -> anyhow::Result<Value> {
     let resources = resources(&mut template)?;
     let added = routes::of(resources)?;
     resources.extend(added);
+    resources.values_mut().filter_map(|resource| resource.pointer_mut("/Properties/Policies")).for_each(allow_batches);
     Ok(template)
+}
+
+/// Actions whose batch call AWS allows with them.
+const WITH_BATCH: [&str; 4] = ["sns:Publish", "sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"];
+
+/// `MiniStack` asks for `sns:PublishBatch` and the like, actions that AWS does not have.
+fn allow_batches(policies: &mut Value) {
+    for policy in policies.as_array_mut().into_iter().flatten() {
+        for statement in policy.pointer_mut("/Statement").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(Value::Array(actions)) = statement.get_mut("Action") {
+                let batches = actions.iter().filter_map(Value::as_str).filter(|action| WITH_BATCH.contains(action));
+                let batches: Vec<Value> = batches.map(|action| format!("{action}Batch").into()).collect();
+                actions.extend(batches);
+            }
+        }
+    }
 }
 
 fn parse(template: &Path) -> anyhow::Result<Value> {

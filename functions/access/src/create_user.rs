@@ -31,8 +31,8 @@ impl runtime::Task for CreateUser {
     /// it is.
     async fn run(&self, input: Value) -> Result<Value, Failure> {
         // The parser's message could quote the password.
-        let input: Input =
-            serde_json::from_value(input).map_err(|_| Failure::new("MalformedInput", "want email, name, password, role"))?;
+        let input: Input = serde_json::from_value(input)
+            .map_err(|_| Failure::new("MalformedInput", "want email, name, password, role"))?;
         let new = NewUser { email: input.email, password: input.password, name: input.name };
         match self.access.create_user(&self.tenant, &new, input.role).await {
             Ok(user) => Ok(json!({ "status": "created", "id": user.id })),
@@ -60,10 +60,7 @@ mod tests {
         let dynamo = LocalDynamo::new();
         dynamo.create_table("crossdock");
         let table = table::Table::new(dynamo.client(), "crossdock");
-        let task = CreateUser {
-            tenant: testkit::tenant(),
-            access: Access::new(table, Arc::new(SystemClock)),
-        };
+        let task = CreateUser { tenant: testkit::tenant(), access: Access::new(table, Arc::new(SystemClock)) };
         let input = json!({ "email": "ada@example.com", "name": "Ada", "password": "correct horse battery", "role": "STORE_ADMIN" });
         assert_eq!(task.run(input.clone()).await.unwrap()["status"], "created");
         assert_eq!(task.run(input).await.unwrap()["status"], "exists");

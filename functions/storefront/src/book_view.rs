@@ -66,10 +66,7 @@ pub(crate) async fn available(
 }
 
 /// The levels among the items, summed by item where the location is up.
-pub(crate) fn sum(
-    items: impl Iterator<Item = Item>,
-    locations: &Locations,
-) -> Result<BTreeMap<Sku, i64>, TableError> {
+pub(crate) fn sum(items: impl Iterator<Item = Item>, locations: &Locations) -> Result<BTreeMap<Sku, i64>, TableError> {
     let healthy: Vec<&LocationId> = locations.healthy().collect();
     let mut available: BTreeMap<Sku, i64> = BTreeMap::new();
     for item in items.filter(is_level) {

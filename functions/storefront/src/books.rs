@@ -196,8 +196,7 @@ async fn create(
     meta: RequestMeta,
     Json(input): Json<BookInput>,
 ) -> Result<Response, Problem> {
-    let book =
-        api.catalog.create(&caller.tenant, input.into(), &meta.context()).await.map_err(problems::create)?;
+    let book = api.catalog.create(&caller.tenant, input.into(), &meta.context()).await.map_err(problems::create)?;
     let location = [(http::header::LOCATION, format!("/store/v1/books/{}", book.value.id))];
     let version = ETag(book.version);
     Ok((StatusCode::CREATED, version, location, Json(BookView::new(book, None))).into_response())

@@ -34,8 +34,8 @@ use kernel::TenantId;
 use messaging::EventHandler;
 use runtime::{Building, Context, InitError, Job, Roots, settings};
 use sales::Sales;
-use storefront::recovery::Recovery;
 use storefront::reconcile::Reconciliation;
+use storefront::recovery::Recovery;
 use storefront::{Dispatch, Peers, Registry};
 use table::Table;
 use utoipa::OpenApi as _;
@@ -203,7 +203,8 @@ pub fn order_recovery(context: &'static Context) -> Building<Arc<dyn Job>> {
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut whole = books::Doc::openapi();
-    for part in [orders::Doc::openapi(), customers::Doc::openapi(), warehouses::Doc::openapi(), health::Doc::openapi()] {
+    for part in [orders::Doc::openapi(), customers::Doc::openapi(), warehouses::Doc::openapi(), health::Doc::openapi()]
+    {
         whole.merge(part);
     }
     whole

@@ -86,9 +86,8 @@ async fn place(
     Json(new): Json<NewOrder>,
 ) -> Result<Response, Problem> {
     let mut validation = Validation::default();
-    validation.check(new.payment.method == "card", || {
-        FieldError::at("/payment/method", "unknown_method", "must be `card`")
-    });
+    validation
+        .check(new.payment.method == "card", || FieldError::at("/payment/method", "unknown_method", "must be `card`"));
     let is_token = (1..=MAX_TOKEN).contains(&new.payment.token.len())
         && new.payment.token.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     validation.check(is_token, || FieldError::at("/payment/token", "invalid_token", "must be the provider's token"));
@@ -181,9 +180,7 @@ fn wanted(caller: &Caller, status: Option<&str>) -> Result<Option<Vec<OrderStatu
     let invalid = |detail| Problem::invalid(vec![FieldError::parameter("status", "invalid_status", detail)]);
     match (caller.is(Role::StoreAdmin.as_str()), status) {
         (true, None) => Ok(Some(OrderStatus::ALL.into_iter().filter(|s| *s != OrderStatus::Pending).collect())),
-        (true, Some(status)) => {
-            Ok(Some(vec![status.parse().map_err(|_| invalid("is not the status of an order"))?]))
-        }
+        (true, Some(status)) => Ok(Some(vec![status.parse().map_err(|_| invalid("is not the status of an order"))?])),
         (false, None) => Ok(None),
         (false, Some(_)) => Err(invalid("is for administrators")),
     }

@@ -25,9 +25,9 @@ pub(crate) fn violations(violations: Vec<catalog::Violation>) -> Problem {
 pub(crate) fn create(error: CreateError) -> Problem {
     match error {
         CreateError::Invalid(found) => violations(found),
-        CreateError::Exists(book) => {
-            Problem::conflict("book_exists").detail("There is a book with this ISBN.").with("id", book.value.id.to_string())
-        }
+        CreateError::Exists(book) => Problem::conflict("book_exists")
+            .detail("There is a book with this ISBN.")
+            .with("id", book.value.id.to_string()),
         CreateError::Table(error) => table(&error),
     }
 }
@@ -66,11 +66,9 @@ pub(crate) fn registry(error: &RegistryError) -> Problem {
 }
 
 pub(crate) fn place(error: PlaceError) -> Problem {
-    let quantity = |index: usize| FieldError::at(
-        format!("/items/{index}/quantity"),
-        "out_of_range",
-        format!("must be 1 to {MAX_QUANTITY}"),
-    );
+    let quantity = |index: usize| {
+        FieldError::at(format!("/items/{index}/quantity"), "out_of_range", format!("must be 1 to {MAX_QUANTITY}"))
+    };
     let book = |index: usize, code: &'static str, detail: &'static str| {
         FieldError::at(format!("/items/{index}/bookId"), code, detail)
     };

@@ -144,7 +144,10 @@ fn is_base_url(url: &str) -> bool {
 
 /// All warehouses.
 #[utoipa::path(get, path = "/store/v1/warehouses", responses((status = 200, body = Page<WarehouseView>)))]
-async fn list(State(api): State<Arc<Api>>, Allowed(caller, _): Allowed<Admins>) -> Result<Json<Page<WarehouseView>>, Problem> {
+async fn list(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Admins>,
+) -> Result<Json<Page<WarehouseView>>, Problem> {
     let all = api.registry.all(&caller.tenant).await.map_err(|error| problems::table(&error))?;
     let items = all.by_id.into_iter().map(|(id, at)| WarehouseView::new(id, at)).collect();
     Ok(Json(Page { items, next: None }))

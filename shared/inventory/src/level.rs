@@ -109,7 +109,8 @@ impl Level {
                 self.has_committed(quantity)?;
                 next.committed -= quantity;
             }
-            Movement::FulfillmentCompleted { quantity, observed } | Movement::FulfillmentRefused { quantity, observed } => {
+            Movement::FulfillmentCompleted { quantity, observed }
+            | Movement::FulfillmentRefused { quantity, observed } => {
                 self.has_committed(quantity)?;
                 next.committed -= quantity;
                 if observed.version > self.source_version {

@@ -56,12 +56,19 @@ impl Locations {
     /// Adds a location, or updates what is known of it. A new location, or one at a new address, counts as up until it is
     /// asked; one that registers again from where it was keeps its health, because its schedule may run while its API
     /// does not.
-    pub fn register(&mut self, id: LocationId, name: String, url: String, now: Timestamp) -> Result<(), TooManyLocations> {
+    pub fn register(
+        &mut self,
+        id: LocationId,
+        name: String,
+        url: String,
+        now: Timestamp,
+    ) -> Result<(), TooManyLocations> {
         if !self.by_id.contains_key(&id) && self.by_id.len() >= MAX_LOCATIONS {
             return Err(TooManyLocations);
         }
         let known = self.by_id.get(&id).filter(|location| location.url == url);
-        let (health, last_seen) = known.map_or((Health::Healthy, now), |location| (location.health, location.last_seen));
+        let (health, last_seen) =
+            known.map_or((Health::Healthy, now), |location| (location.health, location.last_seen));
         self.by_id.insert(id, Location { name, url, health, last_seen });
         Ok(())
     }
@@ -115,7 +122,8 @@ mod tests {
     fn one_location_too_many_is_refused_and_a_known_one_is_not() {
         let mut all = Locations::default();
         for n in 0..MAX_LOCATIONS {
-            all.register(format!("w{n}").parse().unwrap(), "w".into(), "http://w".into(), Timestamp::UNIX_EPOCH).unwrap();
+            all.register(format!("w{n}").parse().unwrap(), "w".into(), "http://w".into(), Timestamp::UNIX_EPOCH)
+                .unwrap();
         }
         let register = |all: &mut Locations, id: &str| {
             all.register(id.parse().unwrap(), "w".into(), "http://w".into(), Timestamp::UNIX_EPOCH)

@@ -57,11 +57,7 @@ pub struct Absorbed {
 impl std::ops::Add for Absorbed {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self {
-            rows: self.rows + other.rows,
-            moved: self.moved + other.moved,
-            drifted: self.drifted + other.drifted,
-        }
+        Self { rows: self.rows + other.rows, moved: self.moved + other.moved, drifted: self.drifted + other.drifted }
     }
 }
 

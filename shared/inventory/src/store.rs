@@ -187,7 +187,7 @@ pub fn is_level(item: &Item) -> bool {
 }
 
 /// Puts the movements of one level into the caller's transaction: the level, under the version it was read at, and a
-/// ledger entry for each. Returns the level as it will be. DynamoDB takes one action per item, so all movements of a
+/// ledger entry for each. Returns the level as it will be. `DynamoDB` takes one action per item, so all movements of a
 /// level that belong to one transaction come in one call.
 pub fn post(
     transaction: &mut Transaction,

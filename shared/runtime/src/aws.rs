@@ -4,6 +4,7 @@
 //! at every cold start. The trust store holds Amazon's five roots only, because parsing the system's 140 costs five
 //! times as much as everything else at start-up together.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -35,6 +36,8 @@ settings! {
         session_token: String = "AWS_SESSION_TOKEN" or "",
         /// Only the local stack sets it.
         endpoint_url: String = "AWS_ENDPOINT_URL" or "",
+        /// Certificates to believe instead of Amazon's, as all AWS SDKs have it: for endpoints of one's own.
+        ca_bundle: String = "AWS_CA_BUNDLE" or "",
     }
 }
 
@@ -46,6 +49,10 @@ impl Surroundings {
 
     pub(crate) fn is_local_stack(&self) -> bool {
         !self.endpoint_url.is_empty()
+    }
+
+    pub(crate) fn ca_bundle(&self) -> Option<PathBuf> {
+        Some(PathBuf::from(&self.ca_bundle)).filter(|path| !path.as_os_str().is_empty())
     }
 
     pub(crate) fn sdk_config(&self, client: Client) -> SdkConfig {
@@ -91,6 +98,7 @@ mod tests {
                 secret_access_key: "secret".to_owned(),
                 session_token: String::new(),
                 endpoint_url: endpoint_url.to_owned(),
+                ca_bundle: String::new(),
             };
             assert_eq!((surroundings.is_remote(), surroundings.is_local_stack()), (remote, local), "{endpoint_url}");
         }

@@ -115,11 +115,12 @@ impl Context {
     }
 
     pub(crate) fn client(&self, roots: Roots) -> Client {
-        let cell = match roots {
-            Roots::Amazon => &self.amazon,
-            Roots::Public => &self.public,
+        let (cell, bundle) = match (roots, &self.surroundings) {
+            (Roots::Amazon, Ok(surroundings)) => (&self.amazon, surroundings.ca_bundle()),
+            (Roots::Amazon, Err(_)) => (&self.amazon, None),
+            (Roots::Public, _) => (&self.public, None),
         };
-        cell.get_or_init(|| Client::new(roots)).clone()
+        cell.get_or_init(|| Client::new(roots, bundle)).clone()
     }
 
     fn surroundings(&self) -> Result<&Surroundings, InitError> {

@@ -1,12 +1,13 @@
 //! HTTP/1.1 over TCP and TLS, with kept connections: what the AWS clients and the transport send through.
 //!
 //! Written on hyper's connections and not with `aws-smithy-http-client`, whose HTTP/2 none of the services called here
-//! speaks with us, and which makes every function half a megabyte larger (docs/decisions/0005-tracing.md has the figures).
+//! speaks with us, and which makes every function a megabyte larger (docs/decisions/0014-http-client.md).
 //! No HTTP/2, no proxies, no redirects, no cookies.
 
 mod pool;
 mod tls;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -57,8 +58,8 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Client {
-    pub(crate) fn new(roots: Roots) -> Self {
-        Self(Arc::new(Inner { tls: Tls::new(roots), pool: Arc::default() }))
+    pub(crate) fn new(roots: Roots, bundle: Option<PathBuf>) -> Self {
+        Self(Arc::new(Inner { tls: Tls::new(roots, bundle), pool: Arc::default() }))
     }
 
     /// Sends over a kept connection, or a new one. A kept one that the peer has closed meanwhile is noticed before the

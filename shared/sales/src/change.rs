@@ -2,10 +2,10 @@
 //!
 //! When someone else changed the order or a level in between, everything is read and decided again.
 
+use crate::Sales;
 use crate::events;
 use crate::order::{Order, OrderId, Refused, StockEffect};
 use crate::store::{OrderItem, decode, order_key};
-use crate::Sales;
 use inventory::store::{decode_level, level_key, post};
 use inventory::{Level, LocationId, Locations, Movement, Posting, Refusal, Sku};
 use kernel::{Backoff, Context, TenantId};
@@ -113,9 +113,7 @@ impl Sales {
             let known = self.table.get::<Locations>(Locations::key_of(tenant), Consistency::Strong).await?;
             stock.locations = known.map(|l| l.value).unwrap_or_default();
             let skus: Vec<Sku> = open().flat_map(|s| s.lines.iter().map(|(sku, _)| sku.clone())).collect();
-            wanted.extend(
-                stock.locations.by_id.keys().flat_map(|l| skus.iter().map(|sku| (l.clone(), sku.clone()))),
-            );
+            wanted.extend(stock.locations.by_id.keys().flat_map(|l| skus.iter().map(|sku| (l.clone(), sku.clone()))));
         }
         wanted.sort();
         wanted.dedup();

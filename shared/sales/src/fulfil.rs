@@ -26,7 +26,13 @@ pub enum Report {
 
 impl Sales {
     /// Calls an order off.
-    pub async fn cancel(&self, tenant: &TenantId, id: OrderId, actor: &str, cause: &Context) -> Result<Order, ChangeError> {
+    pub async fn cancel(
+        &self,
+        tenant: &TenantId,
+        id: OrderId,
+        actor: &str,
+        cause: &Context,
+    ) -> Result<Order, ChangeError> {
         let now = self.now();
         self.change(tenant, id, (actor, cause), Scope::Own, &|order, _| order.cancel(now)).await
     }
@@ -65,7 +71,12 @@ impl Sales {
     }
 
     /// Records that the warehouse surely did not hear of a parcel that was marked as sent.
-    pub async fn mark_unsent(&self, tenant: &TenantId, id: OrderId, shipment: ShipmentId) -> Result<Order, ChangeError> {
+    pub async fn mark_unsent(
+        &self,
+        tenant: &TenantId,
+        id: OrderId,
+        shipment: ShipmentId,
+    ) -> Result<Order, ChangeError> {
         self.mark(tenant, id, shipment, ShipmentState::Requested).await
     }
 

@@ -25,7 +25,7 @@ mod testing;
 
 pub use change::ChangeError;
 pub use fulfil::Report;
-pub use order::{Figure, MAX_LINES, MAX_QUANTITY, Line, Order, OrderId, Refused, StockEffect};
+pub use order::{Figure, Line, MAX_LINES, MAX_QUANTITY, Order, OrderId, Refused, StockEffect};
 pub use pay::PayError;
 pub use payment::{Authorization, Payment, PaymentDue, PaymentProvider, PaymentState, ProviderUnavailable};
 pub use place::{PlaceError, PlaceOrder, Placed};

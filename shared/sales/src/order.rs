@@ -226,8 +226,9 @@ impl Order {
         now: Timestamp,
     ) -> Result<Vec<StockEffect>, Refused> {
         let at = self.reportable(id, by)?;
-        let effects = reported(&self.shipments[at], figures, |quantity, observed| {
-            Movement::FulfillmentCompleted { quantity, observed }
+        let effects = reported(&self.shipments[at], figures, |quantity, observed| Movement::FulfillmentCompleted {
+            quantity,
+            observed,
         })?;
         let mut next = self.clone();
         next.shipments[at].state = ShipmentState::Shipped;

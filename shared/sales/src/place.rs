@@ -128,12 +128,8 @@ impl Sales {
         let mut keys: Vec<Key> = vec![order_key(tenant, id), Locations::key_of(tenant)];
         keys.extend(items.iter().map(|(book, _)| Book::key(tenant, *book)));
         keys.extend(level_keys(tenant, &known, &skus));
-        let mut found = Found {
-            existing: None,
-            locations: Locations::default(),
-            books: BTreeMap::new(),
-            levels: BTreeMap::new(),
-        };
+        let mut found =
+            Found { existing: None, locations: Locations::default(), books: BTreeMap::new(), levels: BTreeMap::new() };
         found.take(self.table.get_many(&keys, Consistency::Eventual).await?)?;
         let all: BTreeSet<LocationId> = found.locations.by_id.keys().cloned().collect();
         let new: BTreeSet<LocationId> = all.difference(&known).cloned().collect();
@@ -150,8 +146,7 @@ impl Sales {
     /// The order as it would be, from what was found.
     fn draft(&self, id: OrderId, request: &PlaceOrder, fingerprint: &str, found: &Found) -> Result<Order, PlaceError> {
         let (lines, currency) = price(&request.items, found)?;
-        let demand: Vec<Demand> =
-            lines.iter().map(|l| Demand { sku: l.sku.clone(), quantity: l.quantity }).collect();
+        let demand: Vec<Demand> = lines.iter().map(|l| Demand { sku: l.sku.clone(), quantity: l.quantity }).collect();
         let parcels: Vec<Parcel> = allocate(&demand, &found.availability()).map_err(PlaceError::OutOfStock)?;
         let placed_at = self.now();
         let mut order = Order {
@@ -236,8 +231,7 @@ impl Found {
     }
 
     fn availability(&self) -> Availability {
-        let mut by_location: Availability =
-            self.locations.healthy().map(|id| (id.clone(), BTreeMap::new())).collect();
+        let mut by_location: Availability = self.locations.healthy().map(|id| (id.clone(), BTreeMap::new())).collect();
         for ((location, sku), level) in &self.levels {
             if let Some(items) = by_location.get_mut(location) {
                 items.insert(sku.clone(), level.available());

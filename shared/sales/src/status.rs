@@ -125,8 +125,7 @@ pub struct UnknownStatus;
 mod tests {
     use super::*;
 
-    const STEPS: [Step; 6] =
-        [Step::Accept, Step::ShipPart, Step::ShipAll, Step::Deliver, Step::Cancel, Step::Reject];
+    const STEPS: [Step; 6] = [Step::Accept, Step::ShipPart, Step::ShipAll, Step::Deliver, Step::Cancel, Step::Reject];
 
     #[test]
     fn every_pair_is_allowed_exactly_when_the_table_lists_it() {

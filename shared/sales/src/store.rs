@@ -128,7 +128,12 @@ impl Entity for OrderItem {
         let list = match self.status {
             OrderStatus::Pending => return None,
             OrderStatus::PartiallyShipped if !open => PARTIAL_AND_CLOSED,
-            other => other.as_str(),
+            OrderStatus::Processing
+            | OrderStatus::PartiallyShipped
+            | OrderStatus::Shipped
+            | OrderStatus::Delivered
+            | OrderStatus::Cancelled
+            | OrderStatus::Rejected => self.status.as_str(),
         };
         Some(worklist(tenant, list).key(&[&sortable(self.placed_ms), &self.id.to_string()]))
     }

@@ -4,8 +4,8 @@
 //! timeouts and the circuit breaker belong to the [`Transport`]. Only what an order needs is here; webhooks, customers
 //! and saved cards are not.
 
-use crate::payment::{Authorization, Payment, PaymentProvider, ProviderUnavailable};
 use crate::OrderId;
+use crate::payment::{Authorization, Payment, PaymentProvider, ProviderUnavailable};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -140,7 +140,11 @@ impl PaymentProvider for Stripe {
         let minor = amount.minor().to_string();
         let form = [("payment_intent", authorization), ("amount", minor.as_str())];
         let response = self.post("/v1/refunds", format!("{order}-refund-{minor}"), &form).await?;
-        if response.status() == StatusCode::OK { Ok(()) } else { Err(unavailable(format!("answered {}", response.status()))) }
+        if response.status() == StatusCode::OK {
+            Ok(())
+        } else {
+            Err(unavailable(format!("answered {}", response.status())))
+        }
     }
 }
 
@@ -148,7 +152,9 @@ fn authorization(intent: Intent) -> Result<Authorization, ProviderUnavailable> {
     match intent.status.as_str() {
         "requires_capture" => Ok(Authorization::Approved(intent.id)),
         // The customer would have to act, and there is nobody there to ask.
-        "requires_action" | "requires_payment_method" => Ok(Authorization::Declined("authentication_required".to_owned())),
+        "requires_action" | "requires_payment_method" => {
+            Ok(Authorization::Declined("authentication_required".to_owned()))
+        }
         // `processing` and whatever Stripe adds: not known yet, so it stays pending and is asked again.
         other => Err(unavailable(format!("the intent is `{other}`"))),
     }

@@ -91,7 +91,8 @@ impl World {
 
     /// Proves both levels of a book against their ledgers and returns them.
     pub(crate) async fn levels(&self, number: u32) -> (Level, Level) {
-        let prove = |location| async move { self.inventory.prove(&tenant(), &at(location), &sku(number)).await.unwrap() };
+        let prove =
+            |location| async move { self.inventory.prove(&tenant(), &at(location), &sku(number)).await.unwrap() };
         (prove("alpha").await, prove("beta").await)
     }
 

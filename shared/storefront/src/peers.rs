@@ -92,7 +92,8 @@ impl Peers {
     pub async fn instruct(&self, id: &LocationId, url: &str, order: OrderId, shipment: &Shipment) -> Instructed {
         let shipment_id = shipment.id(order).to_string();
         let lines = shipment.lines.iter().map(|(isbn, quantity)| InstructionLine { isbn, quantity: *quantity });
-        let body = Instruction { shipment_id: shipment_id.clone(), order_id: order.to_string(), lines: lines.collect() };
+        let body =
+            Instruction { shipment_id: shipment_id.clone(), order_id: order.to_string(), lines: lines.collect() };
         let body = match serde_json::to_vec(&body) {
             Ok(body) => Bytes::from(body),
             Err(error) => return Instructed::NotSent(error.to_string()),

@@ -71,3 +71,63 @@ impl Reconciliation {
         Reconciled { failure: Some(format!("more than {MAX_PAGES} pages")), ..done }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{World, answer, at, not_sent, page, tenant};
+    use serde_json::json;
+
+    fn reconciliation(world: &World) -> Reconciliation {
+        Reconciliation {
+            inventory: Inventory::new(world.table.clone()),
+            registry: world.registry.clone(),
+            peers: world.peers(),
+            clock: world.clock.clone(),
+        }
+    }
+
+    fn absorbed(rows: usize, moved: usize, drifted: usize) -> Absorbed {
+        Absorbed { rows, moved, drifted }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_page_of_every_healthy_warehouse_is_absorbed_and_promises_are_kept() {
+        let world = World::new().await;
+        world.paid(2).await;
+        world.warehouses.say("alpha", page(&[], Some("c1")));
+        world.warehouses.say("alpha", page(&[(3, 7)], None));
+        world.offline("beta").await;
+        let runs = reconciliation(&world).run(&tenant()).await.unwrap();
+        assert_eq!(runs, [Reconciled { location: at("alpha"), absorbed: absorbed(1, 1, 1), failure: None }]);
+        let asked = ["GET http://alpha/v1/inventory?limit=200", "GET http://alpha/v1/inventory?limit=200&cursor=c1"];
+        assert_eq!(world.warehouses.asked(), asked);
+        let level = world.level("alpha").await;
+        assert_eq!((level.on_hand, level.committed, level.source_version), (3, 2, 7));
+        assert_eq!(world.level("beta").await.on_hand, 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_moves_forward_only_and_drift_is_a_figure_that_differs() {
+        let world = World::new().await;
+        world.warehouses.say("alpha", page(&[(100, 1)], None));
+        world.warehouses.say("beta", page(&[(5, 2)], None));
+        let runs = reconciliation(&world).run(&tenant()).await.unwrap();
+        assert_eq!(runs.iter().map(|run| run.absorbed).collect::<Vec<_>>(), [absorbed(1, 0, 0), absorbed(1, 1, 0)]);
+        assert_eq!((world.level("alpha").await.on_hand, world.level("beta").await.source_version), (9, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_warehouse_that_dies_half_way_keeps_what_it_gave_and_the_others_are_done() {
+        for death in [not_sent(), answer(500, &json!({})), answer(200, &json!("not a page"))] {
+            let world = World::new().await;
+            world.warehouses.say("alpha", page(&[(8, 2)], Some("c1")));
+            world.warehouses.say("alpha", death);
+            world.warehouses.say("beta", page(&[(4, 2)], None));
+            let runs = reconciliation(&world).run(&tenant()).await.unwrap();
+            assert_eq!(runs.iter().map(|run| run.absorbed).collect::<Vec<_>>(), [absorbed(1, 1, 1); 2]);
+            assert_eq!(runs.iter().map(|run| run.failure.is_some()).collect::<Vec<_>>(), [true, false]);
+            assert_eq!((world.level("alpha").await.on_hand, world.level("beta").await.on_hand), (8, 4));
+        }
+    }
+}

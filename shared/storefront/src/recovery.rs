@@ -84,3 +84,69 @@ impl Recovery {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{World, tenant};
+    use testkit::{FaultInjector, crash_points};
+
+    fn recovery(world: &World) -> Recovery {
+        Recovery {
+            sales: Sales::new(world.table.clone(), world.clock.clone()),
+            registry: Registry::new(world.table.clone(), world.clock.clone()),
+            clock: world.clock.clone(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_overdue_order_is_asked_about_again_and_a_young_one_is_left_alone() {
+        let world = World::new().await;
+        world.paid(2).await;
+        world.clock.advance(OVERDUE - Duration::from_secs(1));
+        assert_eq!(recovery(&world).run(&tenant()).await.unwrap(), Recovered::default());
+        world.clock.advance(Duration::from_secs(1));
+        let done = recovery(&world).run(&tenant()).await.unwrap();
+        assert_eq!(done, Recovered { asked_again: 1, ..Recovered::default() });
+        assert_eq!(world.requested(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_parcel_leaves_an_offline_warehouse_unless_that_may_have_it_or_nobody_else_can_fill_it() {
+        for (copies, sent, expected) in [
+            (2, false, Recovered { moved: 1, ..Recovered::default() }),
+            (2, true, Recovered { waiting: 1, ..Recovered::default() }),
+            (6, false, Recovered { waiting: 1, ..Recovered::default() }),
+        ] {
+            let world = World::new().await;
+            let order = world.paid(copies).await;
+            if sent {
+                world.sales.mark_sent(&tenant(), order.id, order.shipments[0].id(order.id)).await.unwrap();
+            }
+            world.offline("alpha").await;
+            world.clock.advance(Duration::from_secs(1));
+            assert_eq!(recovery(&world).run(&tenant()).await.unwrap(), expected);
+            let at_beta = if expected.moved == 1 { copies } else { 0 };
+            let promised = (world.level("alpha").await.committed, world.level("beta").await.committed);
+            assert_eq!(promised, (copies - at_beta, at_beta));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crash_at_any_call_moves_a_parcel_once() {
+        let scenario = |faults: FaultInjector| async move {
+            let world = World::through(&faults).await;
+            let order = world.paid(2).await;
+            world.offline("alpha").await;
+            world.clock.advance(Duration::from_secs(1));
+            for _ in 0..3 {
+                faults.restart();
+                let _ = faults.run(recovery(&world).run(&tenant())).await;
+            }
+            assert_eq!(world.order(order.id).await.shipments.len(), 2);
+            assert_eq!((world.level("alpha").await.committed, world.level("beta").await.committed), (0, 2));
+            assert_eq!(world.requested(), 2);
+        };
+        crash_points(scenario).await;
+    }
+}

@@ -108,3 +108,34 @@ impl Registry {
         Err(RegistryError::Contended)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{World, at, tenant};
+    use futures::future::join_all;
+    use inventory::Health;
+
+    #[tokio::test(start_paused = true)]
+    async fn registrations_and_health_checks_at_once_lose_nothing() {
+        let world = World::new().await;
+        let registrations = ["gamma", "delta", "epsilon"].map(|name| {
+            let registry = &world.registry;
+            async move { registry.register(&tenant(), &at(name), name, &format!("http://{name}")).await.map(drop) }
+        });
+        let seen = [(at("alpha"), false)];
+        let observed = async { world.registry.observe(&tenant(), &seen).await.map(drop) };
+        let (registered, observed) = futures::join!(join_all(registrations), observed);
+        registered.into_iter().chain([observed]).for_each(|done| done.unwrap());
+        let all = world.registry.all(&tenant()).await.unwrap().by_id;
+        assert_eq!(all.len(), 5);
+        assert_eq!(all[&at("alpha")].health, Health::Offline);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_registers_again_is_up_and_reached_where_it_says() {
+        let world = World::new().await;
+        world.offline("alpha").await;
+        let location = world.registry.register(&tenant(), &at("alpha"), "Alpha", "http://elsewhere").await.unwrap();
+        assert_eq!((location.health, location.url.as_str()), (Health::Healthy, "http://elsewhere"));
+    }
+}

@@ -18,7 +18,8 @@ pub struct Credentials {
     pub source_ip: Option<String>,
 }
 
-/// Decides who is calling. `Ok(None)` refuses; an error is an outage and lets nobody in either.
+/// Decides who is calling. `Ok(None)` is nobody we know, whom every route that wants a [`Caller`] refuses; an error is an
+/// outage and lets nobody in either.
 #[async_trait]
 pub trait Authorizer: Send + Sync {
     async fn authorize(&self, credentials: &Credentials) -> Result<Option<Caller>, BoxError>;

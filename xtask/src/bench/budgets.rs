@@ -81,7 +81,11 @@ impl Budgets {
                 checks.push(Check::at_most(binary, figure, budget, value.map(float)));
             };
             check("start, instructions", self.functions.init_instructions, Some(figures.init_instructions));
-            check("first TLS call, instructions", self.functions.first_tls_instructions, figures.first_tls_instructions);
+            check(
+                "first TLS call, instructions",
+                self.functions.first_tls_instructions,
+                figures.first_tls_instructions,
+            );
             check("zip, bytes", self.functions.zip_bytes, Some(figures.zip_bytes));
             check("memory, bytes", self.functions.rss_bytes, Some(figures.rss_bytes));
         }
@@ -94,9 +98,11 @@ impl Budgets {
             check("write units", budget.write_units, Some(result.operation.write_units));
             check("dollars per million", budget.dollars_per_million, Some(result.dollars_per_million));
             if let Some(calls) = &budget.calls {
-                let over = result.operation.calls.iter().filter(|(api, count)| {
-                    calls.get(*api).is_none_or(|allowed| *count > allowed)
-                });
+                let over = result
+                    .operation
+                    .calls
+                    .iter()
+                    .filter(|(api, count)| calls.get(*api).is_none_or(|allowed| *count > allowed));
                 let over = u32::try_from(over.count()).unwrap_or(u32::MAX);
                 check("kinds of calls over budget", Some(0.0), Some(f64::from(over)));
             }

@@ -189,7 +189,9 @@ impl Events<'_> {
         event["requestContext"]["http"]["method"] = "GET".into();
         event["requestContext"]["http"]["path"] = path.into();
         event["requestContext"]["authorizer"]["lambda"]["role"] = role.into();
-        for (object, name) in [("headers", "idempotency-key"), ("headers", "content-length"), ("headers", "content-type")] {
+        for (object, name) in
+            [("headers", "idempotency-key"), ("headers", "content-length"), ("headers", "content-type")]
+        {
             if let Some(fields) = event[object].as_object_mut() {
                 fields.remove(name);
             }

@@ -34,7 +34,10 @@ pub(super) fn bundle(project: &Project, step: &Step) -> anyhow::Result<()> {
     let folder = project.path("tests/bench/node");
     let log = project.target("bench/log/bundle.log");
     // No package's own script is needed, so none is run.
-    step.run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder), &log)?;
+    step.run(
+        Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder),
+        &log,
+    )?;
     let out = format!("--outdir={}", project.target("bench/node").display());
     step.run(Command::new("npm").args(["run", "bundle", "--", &out]).current_dir(&folder), &log)
 }

@@ -57,7 +57,8 @@ impl Results {
     fn details(&self) -> Value {
         let starts = self.functions.iter().map(|(name, figures)| (name.clone(), json!(figures.start_milliseconds)));
         let rates = self.operations.iter().map(|(name, result)| ((*name).to_owned(), json!(result.rates)));
-        let logs = self.operations.iter().map(|(name, result)| ((*name).to_owned(), number(result.operation.log_bytes)));
+        let logs =
+            self.operations.iter().map(|(name, result)| ((*name).to_owned(), number(result.operation.log_bytes)));
         json!({
             "startMilliseconds": starts.collect::<Map<_, _>>(),
             "requestsPerCpuSecond": rates.collect::<Map<_, _>>(),
@@ -85,7 +86,8 @@ impl Results {
     }
 
     fn functions_table(&self, out: &mut String) -> std::fmt::Result {
-        const TITLES: [&str; 6] = ["function", "start, instr.", "first TLS, instr.", "zip, B", "memory, B", "start, ms"];
+        const TITLES: [&str; 6] =
+            ["function", "start, instr.", "first TLS, instr.", "zip, B", "memory, B", "start, ms"];
         let [function, init, tls, zip, rss, start] = TITLES;
         writeln!(out, "\n{function:<32} {init:>14} {tls:>18} {zip:>10} {rss:>11} {start:>10}")?;
         for (name, figures) in &self.functions {

@@ -141,7 +141,8 @@ impl Shared {
         let mut reader = BufReader::new(stream);
         while let Some((line, body)) = read(&mut reader)? {
             let path = line.split(' ').nth(1).unwrap_or_default();
-            let answer = match path.trim_start_matches("/2018-06-01/runtime/").split('/').collect::<Vec<_>>().as_slice() {
+            let answer = match path.trim_start_matches("/2018-06-01/runtime/").split('/').collect::<Vec<_>>().as_slice()
+            {
                 ["invocation", "next"] => match self.next() {
                     Some(answer) => answer,
                     None => return Ok(()),

@@ -72,7 +72,8 @@ impl Api {
     ) -> anyhow::Result<Answer> {
         let asked = format!("{method} {}{path}", self.url);
         let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.url));
-        for (name, value) in headers.iter().copied().chain(self.authorization.as_deref().map(|a| ("authorization", a))) {
+        for (name, value) in headers.iter().copied().chain(self.authorization.as_deref().map(|a| ("authorization", a)))
+        {
             request = request.header(name, value);
         }
         if body.is_some() {

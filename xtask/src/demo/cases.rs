@@ -13,6 +13,8 @@ use crate::local_users::CUSTOMERS;
 /// How long an order may take to come to its end.
 const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Books of the catalogue that the demonstration uses.
+const TITLES: usize = 20;
 /// Nobody listens there, so a call surely does not arrive.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
@@ -67,8 +69,7 @@ pub(crate) fn split(world: &World) -> anyhow::Result<Case> {
 
 /// Two customers, one copy, at the same time.
 pub(crate) fn last_copy(world: &World) -> anyhow::Result<Case> {
-    let book = title(world, 3)?;
-    world.set_stock(&[("alpha", &book.isbn, 1), ("beta", &book.isbn, 0)])?;
+    let book = with_one_copy(world)?;
     world.say(&format!("Ada and Grace both order the last copy of {}, at the same time.", book.title));
     let answers: Vec<anyhow::Result<Placed>> = thread::scope(|scope| {
         let race = CUSTOMERS.map(|name| scope.spawn(|| place(world, name, &[(&book, 1)], "wait=20")));
@@ -115,12 +116,7 @@ struct Placed {
     order: Value,
 }
 
-fn place(
-    world: &World,
-    customer: &'static str,
-    items: &[(&Title, i64)],
-    prefer: &str,
-) -> anyhow::Result<Placed> {
+fn place(world: &World, customer: &'static str, items: &[(&Title, i64)], prefer: &str) -> anyhow::Result<Placed> {
     let items: Vec<Value> = items.iter().map(|(b, quantity)| json!({ "bookId": b.id, "quantity": quantity })).collect();
     let body = json!({ "items": items, "payment": { "method": "card", "token": "tok_visa" } });
     let key = format!("demo-{:016x}", fastrand::u64(..));
@@ -183,9 +179,22 @@ fn expect(case: &Case, shipments: &[(&str, &str)], last: &str) -> anyhow::Result
     Ok(())
 }
 
+/// A book with exactly one copy for sale. Not always the same one: somebody may have ordered copies that are not sent yet.
+fn with_one_copy(world: &World) -> anyhow::Result<Title> {
+    for place in 5..TITLES {
+        let book = title(world, place)?;
+        world.set_stock(&[("alpha", &book.isbn, 1), ("beta", &book.isbn, 0)])?;
+        let shown = world.store_as("admin")?.get(&format!("/v1/books/{}", book.id))?.expect(200)?;
+        if shown["available"] == 1 {
+            return Ok(book);
+        }
+    }
+    bail!("every book has copies that are promised already")
+}
+
 /// The book at this place of the alphabet.
 fn title(world: &World, place: usize) -> anyhow::Result<Title> {
-    let page = world.store_as("admin")?.get("/v1/books?limit=10")?.expect(200)?;
+    let page = world.store_as("admin")?.get(&format!("/v1/books?limit={TITLES}"))?.expect(200)?;
     let book = &page["items"][place];
     let text = |key: &str| book[key].as_str().map(str::to_owned).with_context(|| format!("no book at {place}"));
     Ok(Title { id: text("id")?, isbn: text("isbn")?, title: text("title")? })

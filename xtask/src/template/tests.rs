@@ -23,6 +23,7 @@ Resources:
     Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: books-api } }
     Properties:
       CodeUri: .
+      Policies: [{ Statement: [{ Effect: Allow, Action: [sns:Publish, dynamodb:GetItem], Resource: !Ref Topic }] }]
       Events:
         List: { Type: HttpApi, Properties: { ApiId: !Ref Api, Path: /books, Method: GET } }
         Health: { Type: HttpApi, Properties: { ApiId: !Ref Api, Path: /health, Method: get, Auth: { Authorizer: NONE } } }
@@ -74,6 +75,18 @@ fn events_become_routes_with_their_authorizer() {
     assert_eq!(authorizer["IdentitySource"], json!(["$request.header.Authorization"]));
     assert_eq!(authorizer["AuthorizerResultTtlInSeconds"], 300);
     assert!(authorizer["AuthorizerUri"]["Fn::Sub"].as_str().unwrap().contains("${Guard.Arn}"));
+}
+
+#[test]
+fn who_may_send_may_send_in_batches() {
+    let (folder, path) = written(TEMPLATE);
+    let actions =
+        |template: Value| template["Resources"]["Books"]["Properties"]["Policies"][0]["Statement"][0]["Action"].clone();
+    assert_eq!(
+        actions(local(&path, folder.path()).unwrap()),
+        json!(["sns:Publish", "dynamodb:GetItem", "sns:PublishBatch"])
+    );
+    assert_eq!(actions(packaged(&path, folder.path()).unwrap()), json!(["sns:Publish", "dynamodb:GetItem"]));
 }
 
 #[test]

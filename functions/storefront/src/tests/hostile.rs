@@ -2,6 +2,7 @@
 //! before and after.
 
 use axum::body::Body;
+use catalog::BookId;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
@@ -10,7 +11,13 @@ use super::world::{ADMIN, ALICE, ALPHA, BETA, BOB, ISBN, World, post, report, wi
 const ORDERS: &str = "/store/v1/orders";
 
 /// Sends it and expects this refusal, and the table as it was.
-async fn refused(world: &World, caller: Option<(&str, &str)>, request: Request<Body>, status: u16, code: &str) -> Value {
+async fn refused(
+    world: &World,
+    caller: Option<(&str, &str)>,
+    request: Request<Body>,
+    status: u16,
+    code: &str,
+) -> Value {
     let before = world.everything();
     let what = format!("{} {} as {caller:?}", request.method(), request.uri());
     let answer = world.send(caller, request).await;
@@ -49,11 +56,11 @@ async fn an_order_that_is_no_order_is_refused() {
     surplus["coupon"] = json!("FREE");
     let mut twice = good.clone();
     twice["items"] = json!([good["items"][0], good["items"][0]]);
+    let unknown = BookId::of("9780000000019".parse().unwrap());
     let huge = format!(r#"{{"items": "{}"}}"#, "x".repeat(1 << 20));
     let cases = [
         (raw("{"), 400, "malformed_json"),
         (raw(""), 400, "malformed_json"),
-        (raw("[1, 2"), 400, "malformed_json"),
         (raw("null"), 400, "validation_failed"),
         (post(ORDERS, &surplus), 400, "validation_failed"),
         (with_body(Method::POST, ORDERS, "text/plain", good.to_string()), 415, "unsupported_media_type"),
@@ -69,7 +76,7 @@ async fn an_order_that_is_no_order_is_refused() {
         (changed("/items", json!(vec![good["items"][0].clone(); 21])), 400, "validation_failed"),
         (post(ORDERS, &twice), 400, "validation_failed"),
         (changed("/items/0/bookId", json!("book_1")), 400, "validation_failed"),
-        (changed("/items/0/bookId", json!("book_00000000000000000008WM6S1GYN")), 422, "unknown_book"),
+        (changed("/items/0/bookId", json!(unknown)), 422, "unknown_book"),
         (changed("/payment/method", json!("barter")), 400, "validation_failed"),
         (changed("/payment/token", json!("4242 4242 4242 4242")), 400, "validation_failed"),
         (changed("/payment/token", json!("")), 400, "validation_failed"),
@@ -250,14 +257,23 @@ async fn a_book_is_changed_only_by_who_has_seen_it() {
     let patch = |body: Value| with_body(Method::PATCH, &path, "application/json", body.to_string());
     let delete = || Request::delete(path.as_str()).body(Body::empty()).unwrap();
     let title = || patch(json!({ "title": "Ulysses" }));
-    let isbn = || post("/store/v1/books", &json!({ "isbn": "978-0-14-044913-7", "title": "x", "authors": [], "price": {"amount": "1.00", "currency": "GBP"} }));
+    let isbn = || {
+        post(
+            "/store/v1/books",
+            &json!({ "isbn": "978-0-14-044913-7", "title": "x", "authors": [], "price": {"amount": "1.00", "currency": "GBP"} }),
+        )
+    };
     let cases = [
         (title(), 428, "if_match_required"),
         (delete(), 428, "if_match_required"),
         (if_match(title(), "\"9\""), 412, "stale_version"),
         (if_match(delete(), "\"9\""), 412, "stale_version"),
         (if_match(patch(json!({ "isbn": "x" })), "\"1\""), 400, "validation_failed"),
-        (if_match(patch(json!({ "price": { "amount": "1.001", "currency": "GBP" } })), "\"1\""), 400, "validation_failed"),
+        (
+            if_match(patch(json!({ "price": { "amount": "1.001", "currency": "GBP" } })), "\"1\""),
+            400,
+            "validation_failed",
+        ),
         (isbn(), 400, "validation_failed"),
     ];
     for (request, status, code) in cases {
@@ -268,9 +284,8 @@ async fn a_book_is_changed_only_by_who_has_seen_it() {
 #[tokio::test]
 async fn a_warehouse_registers_itself_and_nobody_else() {
     let world = World::new().await;
-    let register = |id: &str, url: &str| {
-        post("/store/v1/warehouses/register", &json!({ "id": id, "name": "Beta", "url": url }))
-    };
+    let register =
+        |id: &str, url: &str| post("/store/v1/warehouses/register", &json!({ "id": id, "name": "Beta", "url": url }));
     let cases = [
         (ALPHA, register("beta", "http://beta"), 403, "forbidden"),
         (("service:store", "SERVICE"), register("store", "http://store"), 403, "forbidden"),

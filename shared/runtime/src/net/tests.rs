@@ -55,7 +55,7 @@ async fn get(client: &Client, address: SocketAddr) -> Result<Bytes, NetError> {
 #[tokio::test]
 async fn a_connection_is_used_again_once_the_answer_is_read() {
     let peer = peer(&[3]);
-    let client = Client::new(Roots::Amazon);
+    let client = Client::new(Roots::Amazon, None);
     for _ in 0..3 {
         assert_eq!(get(&client, peer.address).await.unwrap(), "ok");
     }
@@ -68,7 +68,7 @@ async fn a_connection_is_used_again_once_the_answer_is_read() {
 #[tokio::test]
 async fn a_connection_the_peer_has_closed_is_replaced() {
     let peer = peer(&[1, 1]);
-    let client = Client::new(Roots::Amazon);
+    let client = Client::new(Roots::Amazon, None);
     get(&client, peer.address).await.unwrap();
     peer.closed.recv().unwrap();
     assert_eq!(get(&client, peer.address).await.unwrap(), "ok");
@@ -79,7 +79,7 @@ async fn a_connection_the_peer_has_closed_is_replaced() {
 #[tokio::test]
 async fn an_answer_dropped_half_read_closes_its_connection() {
     let peer = peer(&[1, 1]);
-    let client = Client::new(Roots::Amazon);
+    let client = Client::new(Roots::Amazon, None);
     let request = Request::get(format!("http://{}/", peer.address)).body(SdkBody::empty()).unwrap();
     drop(client.send(request, &AtomicBool::new(false)).await.unwrap());
     assert_eq!(get(&client, peer.address).await.unwrap(), "ok");

@@ -1,5 +1,6 @@
 //! Whom to believe at the other end of a TLS connection.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::pem::PemObject;
@@ -25,6 +26,8 @@ pub enum Roots {
 /// A configuration made when the first secure connection is: the local stack has none.
 pub(super) struct Tls {
     roots: Roots,
+    /// A file of certificates to believe instead.
+    bundle: Option<PathBuf>,
     connector: OnceLock<TlsConnector>,
 }
 
@@ -35,15 +38,15 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    pub(super) fn new(roots: Roots) -> Self {
-        Self { roots, connector: OnceLock::new() }
+    pub(super) fn new(roots: Roots, bundle: Option<PathBuf>) -> Self {
+        Self { roots, bundle, connector: OnceLock::new() }
     }
 
     pub(super) async fn connect(&self, host: &str, tcp: TcpStream) -> Result<TlsStream<TcpStream>, BoxError> {
         let connector = match self.connector.get() {
             Some(connector) => connector,
             None => {
-                let made = connector(self.roots)?;
+                let made = connector(self.roots, self.bundle.as_deref())?;
                 self.connector.get_or_init(|| made)
             }
         };
@@ -51,15 +54,12 @@ impl Tls {
     }
 }
 
-fn connector(roots: Roots) -> Result<TlsConnector, BoxError> {
+fn connector(roots: Roots, bundle: Option<&Path>) -> Result<TlsConnector, BoxError> {
     let mut store = RootCertStore::empty();
-    match roots {
-        Roots::Amazon => {
-            for certificate in CertificateDer::pem_slice_iter(AMAZON_ROOTS) {
-                store.add(certificate?)?;
-            }
-        }
-        Roots::Public => {
+    match (bundle, roots) {
+        (Some(path), _) => add(&mut store, &std::fs::read(path)?)?,
+        (None, Roots::Amazon) => add(&mut store, AMAZON_ROOTS)?,
+        (None, Roots::Public) => {
             // A system's list may hold some odd ones; an empty list would be refused by every handshake.
             store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
@@ -72,6 +72,13 @@ fn connector(roots: Roots) -> Result<TlsConnector, BoxError> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
+fn add(store: &mut RootCertStore, pem: &[u8]) -> Result<(), BoxError> {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        store.add(certificate?)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +86,11 @@ mod tests {
     #[test]
     fn the_five_amazon_roots_are_there_and_parse() {
         assert_eq!(CertificateDer::pem_slice_iter(AMAZON_ROOTS).count(), 5);
-        assert!(connector(Roots::Amazon).is_ok());
+        assert!(connector(Roots::Amazon, None).is_ok());
+    }
+
+    #[test]
+    fn a_bundle_that_cannot_be_read_is_no_reason_to_believe_anybody_else() {
+        assert!(connector(Roots::Amazon, Some(Path::new("/nowhere/bundle.pem"))).is_err());
     }
 }

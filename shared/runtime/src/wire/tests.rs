@@ -23,7 +23,7 @@ fn read_head(stream: &mut TcpStream) -> String {
 }
 
 async fn send(address: SocketAddr, timeout: Duration) -> Result<Response<Bytes>, TransportError> {
-    let wire = Wire::new(Client::new(Roots::Amazon));
+    let wire = Wire::new(Client::new(Roots::Amazon, None));
     let request = Request::get(format!("http://{address}/path")).body(Bytes::new()).unwrap();
     wire.send(request, timeout).await
 }
@@ -51,7 +51,7 @@ async fn a_refused_connection_is_surely_not_sent() {
 
 #[tokio::test]
 async fn an_unknown_host_is_surely_not_sent() {
-    let wire = Wire::new(Client::new(Roots::Amazon));
+    let wire = Wire::new(Client::new(Roots::Amazon, None));
     let request = Request::get("http://nowhere.invalid/").body(Bytes::new()).unwrap();
     assert!(wire.send(request, PATIENT).await.unwrap_err().surely_not_sent());
 }
@@ -59,7 +59,7 @@ async fn an_unknown_host_is_surely_not_sent() {
 #[tokio::test]
 async fn a_failed_handshake_is_surely_not_sent() {
     let (address, peer) = peer(|mut stream| stream.write_all(b"not TLS at all\r\n\r\n").unwrap());
-    let wire = Wire::new(Client::new(Roots::Amazon));
+    let wire = Wire::new(Client::new(Roots::Amazon, None));
     let request = Request::get(format!("https://{address}/")).body(Bytes::new()).unwrap();
     assert!(wire.send(request, PATIENT).await.unwrap_err().surely_not_sent());
     peer.join().unwrap();
@@ -103,7 +103,7 @@ async fn silence_before_the_request_could_leave_is_surely_not_sent() {
     let (done, wait) = std::sync::mpsc::channel::<()>();
     // Never says a word of its handshake.
     let (address, peer) = peer(move |_stream| wait.recv().unwrap_err());
-    let wire = Wire::new(Client::new(Roots::Amazon));
+    let wire = Wire::new(Client::new(Roots::Amazon, None));
     let request = Request::get(format!("https://{address}/")).body(Bytes::new()).unwrap();
     assert!(wire.send(request, Duration::from_millis(200)).await.unwrap_err().surely_not_sent());
     drop(done);

@@ -97,7 +97,9 @@ fn a_confirmation_is_taken_once_and_only_from_the_warehouse_that_has_the_parcel(
 #[test]
 fn a_refused_parcel_is_sent_from_elsewhere_with_its_promise_of_stock() {
     let mut order = accepted();
-    let effects = order.refuse(id(&order, 0), &at("alpha"), "short".into(), &[seen(A, 0, 3)], &[parcel("beta", &[(A, 2)])], now()).unwrap();
+    let effects = order
+        .refuse(id(&order, 0), &at("alpha"), "short".into(), &[seen(A, 0, 3)], &[parcel("beta", &[(A, 2)])], now())
+        .unwrap();
     let shape: Vec<_> = effects.iter().map(|e| (e.location.as_str(), e.movement.name())).collect();
     assert_eq!(shape, [("alpha", "FulfillmentRefused"), ("beta", "Committed")]);
     assert_eq!(order.status, OrderStatus::Processing);
@@ -107,7 +109,9 @@ fn a_refused_parcel_is_sent_from_elsewhere_with_its_promise_of_stock() {
 #[test]
 fn what_nobody_can_fill_is_not_charged() {
     let mut order = accepted();
-    order.refuse(id(&order, 0), &at("alpha"), "short".into(), &[seen(A, 0, 3)], &[parcel("beta", &[(A, 1)])], now()).unwrap();
+    order
+        .refuse(id(&order, 0), &at("alpha"), "short".into(), &[seen(A, 0, 3)], &[parcel("beta", &[(A, 1)])], now())
+        .unwrap();
     order.ship(id(&order, 1), &at("beta"), &[seen(B, 0, 2)], now()).unwrap();
     let one = Figure { quantity: 1, ..seen(A, 0, 9) };
     order.ship(id(&order, 2), &at("beta"), &[one], now()).unwrap();
@@ -217,9 +221,8 @@ fn figures(lines: &[(Sku, i64)], observed: Observation) -> Vec<Figure> {
 }
 
 fn run(order: &mut Order, step: &Do) -> Result<Vec<StockEffect>, Refused> {
-    let pick = |order: &Order, n: usize| {
-        order.shipments.get(n).map(|s| (s.id(order.id), s.location.clone(), s.lines.clone()))
-    };
+    let pick =
+        |order: &Order, n: usize| order.shipments.get(n).map(|s| (s.id(order.id), s.location.clone(), s.lines.clone()));
     let other = |l: &LocationId| if l.as_str() == "alpha" { "beta" } else { "alpha" };
     match step {
         Do::Accept => order.accept("pi".into(), now()).map(|()| Vec::new()),
@@ -232,7 +235,8 @@ fn run(order: &mut Order, step: &Do) -> Result<Vec<StockEffect>, Refused> {
         }
         Do::Refuse(n, keep) => {
             let Some((id, by, lines)) = pick(order, *n) else { return Ok(Vec::new()) };
-            let elsewhere: Vec<_> = lines.iter().map(|(s, q)| (s.as_str(), (*q).min(*keep))).filter(|l| l.1 > 0).collect();
+            let elsewhere: Vec<_> =
+                lines.iter().map(|(s, q)| (s.as_str(), (*q).min(*keep))).filter(|l| l.1 > 0).collect();
             let parcels = if elsewhere.is_empty() { vec![] } else { vec![parcel(other(&by), &elsewhere)] };
             let observed = figures(&lines, Observation { on_hand: 40, version: 2 });
             order.refuse(id, &by, "short".into(), &observed, &parcels, now())

@@ -178,7 +178,8 @@ async fn a_crash_at_any_call_leaves_no_order_or_a_whole_one_and_the_retry_makes_
 async fn a_stale_read_of_a_level_is_noticed_and_allocated_again() {
     let faults = FaultInjector::new();
     let world = World::through(LocalDynamo::new(), &faults).await.stocked(1, 1, 1).await;
-    let found = world.sales.find(&tenant(), OrderId::derive(&["x"]), &request("c", None, &[(1, 1)]).items).await.unwrap();
+    let found =
+        world.sales.find(&tenant(), OrderId::derive(&["x"]), &request("c", None, &[(1, 1)]).items).await.unwrap();
     // Someone takes alpha's copy between our read and our write.
     let take = Movement::Issued { quantity: 1 };
     world.inventory.post(&tenant(), (&at("alpha"), &sku(1)), &take, &world.posting(), &|_| None).await.unwrap();

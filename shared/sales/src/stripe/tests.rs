@@ -62,14 +62,17 @@ async fn an_authorisation_holds_the_amount_without_taking_it_and_carries_a_key_o
 async fn a_decline_is_an_answer_and_silence_is_not() {
     let declined = r#"{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds"}}"#;
     assert_eq!(authorized_by(402, declined).await.unwrap(), Authorization::Declined("insufficient_funds".into()));
-    for (status, body) in [(500, "{}"), (409, "{}"), (429, "{}"), (200, "{"), (200, r#"{"id":"pi","status":"processing"}"#)] {
+    for (status, body) in
+        [(500, "{}"), (409, "{}"), (429, "{}"), (200, "{"), (200, r#"{"id":"pi","status":"processing"}"#)]
+    {
         assert!(authorized_by(status, body).await.is_err(), "{status} {body}");
     }
 }
 
 #[tokio::test]
 async fn capturing_or_voiding_twice_is_fine_but_a_wrong_state_is_not() {
-    let done = r#"{"error":{"code":"payment_intent_unexpected_state","payment_intent":{"id":"pi_1","status":"succeeded"}}}"#;
+    let done =
+        r#"{"error":{"code":"payment_intent_unexpected_state","payment_intent":{"id":"pi_1","status":"succeeded"}}}"#;
     assert!(answering(400, done).0.capture(order(), "pi_1", gbp(1)).await.is_ok());
     assert!(answering(400, done).0.void(order(), "pi_1").await.is_err());
     assert!(answering(200, r#"{"id":"pi_1","status":"canceled"}"#).0.void(order(), "pi_1").await.is_ok());

@@ -37,11 +37,7 @@ struct Inner {
 }
 
 impl Front {
-    pub(crate) fn new(
-        [table, messages]: [&str; 2],
-        records: [FaultInjector; 2],
-        payment_key: &'static str,
-    ) -> Self {
+    pub(crate) fn new([table, messages]: [&str; 2], records: [FaultInjector; 2], payment_key: &'static str) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
@@ -70,7 +66,8 @@ impl Front {
         }
         let is_table = service.starts_with("DynamoDB");
         let uri: Uri = if is_table { &self.0.table } else { &self.0.messages }.parse()?;
-        let action = form_urlencoded::parse(&body).find(|(name, _)| name == "Action").map(|(_, value)| value.into_owned());
+        let action =
+            form_urlencoded::parse(&body).find(|(name, _)| name == "Action").map(|(_, value)| value.into_owned());
         let mut forward = http::Request::post(uri).body(Full::new(body))?;
         *forward.headers_mut() = head.clone();
         forward.headers_mut().remove(HOST);

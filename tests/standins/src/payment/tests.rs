@@ -85,7 +85,10 @@ async fn a_hold_is_released_once_and_then_cannot_be_taken_or_given_back() {
     assert_eq!((status, &intent["status"]), (StatusCode::OK, &"canceled".into()));
     for path in ["cancel", "capture"] {
         let (status, error) = world.post(&format!("/v1/payment_intents/{id}/{path}"), path, "").await;
-        assert_eq!((status, &error["error"]["code"]), (StatusCode::BAD_REQUEST, &"payment_intent_unexpected_state".into()));
+        assert_eq!(
+            (status, &error["error"]["code"]),
+            (StatusCode::BAD_REQUEST, &"payment_intent_unexpected_state".into())
+        );
         assert_eq!(error["error"]["payment_intent"]["status"], "canceled");
     }
     assert_eq!(world.post("/v1/refunds", "r", &format!("payment_intent={id}")).await.0, StatusCode::BAD_REQUEST);
@@ -194,7 +197,8 @@ async fn on_a_port_it_serves_and_shows_its_intents() {
         let address = provider.url().strip_prefix("http://").unwrap();
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
         let length = body.len();
-        let request = format!("{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+        let request =
+            format!("{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
         socket.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
