@@ -33,7 +33,7 @@ settings! {
 pub fn on_payment_due(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
     Box::pin(async move {
         let PaymentSettings { table, provider, key } = context.settings()?;
-        let sales = Sales::new(Table::new(&context.dynamodb()?, table), context.clock());
+        let sales = Sales::new(Table::new(context.dynamodb()?, table), context.clock());
         let provider = Stripe::new(context.transport(Roots::Public), provider, context.secret(key)?);
         let handler: Arc<dyn EventHandler> = Arc::new(PaymentDue::new(sales, Arc::new(provider)));
         Ok(handler)

@@ -75,7 +75,7 @@ settings! {
 
 fn api(context: &'static Context) -> Result<Arc<Api>, InitError> {
     let settings: ApiSettings = context.settings()?;
-    let table = Table::new(&context.dynamodb()?, settings.table);
+    let table = Table::new(context.dynamodb()?, settings.table);
     Ok(Arc::new(Api::new(table, context.clock(), context.secret(settings.cursor_secret)?)))
 }
 
@@ -117,7 +117,7 @@ pub fn warehouses(context: &'static Context) -> Building<axum::Router> {
 pub fn customers(context: &'static Context) -> Building<axum::Router> {
     Box::pin(async move {
         let settings: TenantSettings = context.settings()?;
-        let table = Table::new(&context.dynamodb()?, settings.table);
+        let table = Table::new(context.dynamodb()?, settings.table);
         Ok(customers::routes(Arc::new(customers::State {
             access: access::Access::new(table, context.clock()),
             tenant: settings.tenant,
@@ -130,7 +130,7 @@ pub fn customers(context: &'static Context) -> Building<axum::Router> {
 pub fn health(context: &'static Context) -> Building<axum::Router> {
     Box::pin(async move {
         let settings: TenantSettings = context.settings()?;
-        let table = Table::new(&context.dynamodb()?, settings.table);
+        let table = Table::new(context.dynamodb()?, settings.table);
         Ok(health::routes(Arc::new(Registry::new(table, context.clock())), settings.tenant))
     })
 }
@@ -144,7 +144,7 @@ struct Fulfilment {
 
 fn fulfilment(context: &'static Context) -> Result<Fulfilment, InitError> {
     let PeerSettings { table, tenant, secret } = context.settings()?;
-    let table = Table::new(&context.dynamodb()?, table);
+    let table = Table::new(context.dynamodb()?, table);
     // Warehouses are other deployments behind Amazon's own certificates or on the local stack.
     let transport = Bearer::new(context.transport(Roots::Amazon), context.secret(secret)?);
     let registry = Registry::new(table.clone(), context.clock());
@@ -191,7 +191,7 @@ pub fn inventory_reconcile(context: &'static Context) -> Building<Arc<dyn Job>> 
 pub fn order_recovery(context: &'static Context) -> Building<Arc<dyn Job>> {
     Box::pin(async move {
         let TenantSettings { table, tenant } = context.settings()?;
-        let table = Table::new(&context.dynamodb()?, table);
+        let table = Table::new(context.dynamodb()?, table);
         let registry = Registry::new(table.clone(), context.clock());
         let recovery = Recovery { sales: Sales::new(table, context.clock()), registry, clock: context.clock() };
         let job: Arc<dyn Job> = Arc::new(jobs::Recover { tenant, recovery });

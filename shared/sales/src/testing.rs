@@ -49,19 +49,19 @@ impl World {
     pub(crate) async fn through(dynamo: LocalDynamo, faults: &FaultInjector) -> Self {
         dynamo.create_table("crossdock");
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_780_000_000).unwrap()));
-        let plain = Table::new(&dynamo.client(), "crossdock");
+        let plain = Table::new(dynamo.client(), "crossdock");
         let mut locations = Locations::default();
         for id in ["alpha", "beta"] {
             locations.register(at(id), id.to_owned(), format!("http://{id}"), clock.now()).unwrap();
         }
         plain.put(&tenant(), &locations).await.unwrap();
-        let sales = Sales::new(Table::new(&dynamo.client_through(faults), "crossdock"), clock.clone());
+        let sales = Sales::new(Table::new(dynamo.client_through(faults), "crossdock"), clock.clone());
         Self { dynamo, sales, inventory: Inventory::new(plain), clock }
     }
 
     /// A book at 12.50 with this stock at alpha and beta.
     pub(crate) async fn stocked(self, number: u32, alpha: i64, beta: i64) -> Self {
-        let plain = Table::new(&self.dynamo.client(), "crossdock");
+        let plain = Table::new(self.dynamo.client(), "crossdock");
         let new = NewBook {
             isbn: isbn(number).to_string(),
             title: format!("Volume {number}"),
@@ -85,7 +85,7 @@ impl World {
     }
 
     pub(crate) async fn order(&self, id: OrderId) -> Order {
-        let plain = Sales::new(Table::new(&self.dynamo.client(), "crossdock"), self.clock.clone());
+        let plain = Sales::new(Table::new(self.dynamo.client(), "crossdock"), self.clock.clone());
         plain.order(&tenant(), id).await.unwrap().unwrap()
     }
 

@@ -138,7 +138,7 @@ async fn what_cannot_be_ordered_is_refused_and_nothing_is_written() {
 #[tokio::test]
 async fn stock_of_a_location_that_is_offline_is_not_sold() {
     let world = World::new().await.stocked(1, 5, 1).await;
-    let plain = table::Table::new(&world.dynamo.client(), "crossdock");
+    let plain = table::Table::new(world.dynamo.client(), "crossdock");
     let mut locations = Locations::default();
     for id in ["alpha", "beta"] {
         locations.register(at(id), id.into(), format!("http://{id}"), Timestamp::UNIX_EPOCH).unwrap();

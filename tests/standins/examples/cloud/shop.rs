@@ -14,7 +14,7 @@ const ON_HAND: i64 = 1_000_000;
 
 /// Fills the table; the ids of the books.
 pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Vec<String>> {
-    let table = Table::new(&dynamo.client(), super::TABLE);
+    let table = Table::new(dynamo.client(), super::TABLE);
     let (tenant, clock): (TenantId, _) = (TENANT.parse()?, Arc::new(SystemClock));
     let now = clock.now();
     let mut locations = Locations::default();
