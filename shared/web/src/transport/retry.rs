@@ -33,9 +33,17 @@ impl Transport for Retrying {
         let deadline = Instant::now() + timeout;
         let repeatable = is_repeatable(&request);
         let mut rng = fastrand::Rng::new();
+        let mut may_have_arrived = false;
         for attempt in 1u32.. {
             let left = deadline.saturating_duration_since(Instant::now());
             let result = self.inner.send(request.clone(), left).await;
+            let open = matches!(result, Err(TransportError::CircuitOpen));
+            let result = match result {
+                // What an earlier attempt may have brought about is not undone by a later one that did not arrive.
+                Err(error) if may_have_arrived && error.surely_not_sent() => Err(TransportError::Broken(error.into())),
+                other => other,
+            };
+            may_have_arrived |= !matches!(&result, Err(error) if error.surely_not_sent());
             let asked_for = match &result {
                 Ok(answer) if repeatable && is_transient(answer.status()) => retry_after(answer),
                 Err(error) if error.surely_not_sent() || (repeatable && error.is_transient()) => None,
@@ -43,7 +51,7 @@ impl Transport for Retrying {
             };
             let Some(delay) = self.backoff.delay(attempt, &mut rng) else { return result };
             let delay = delay.max(asked_for.unwrap_or_default());
-            if Instant::now() + delay >= deadline || matches!(result, Err(TransportError::CircuitOpen)) {
+            if Instant::now() + delay >= deadline || open {
                 return result;
             }
             sleep(delay).await;
@@ -113,6 +121,15 @@ mod tests {
         post.headers_mut().insert("idempotency-key", "k".parse().unwrap());
         let (result, calls) = run(Script::new([broken(), answer(201)]), post).await;
         assert_eq!((result.unwrap(), calls), (201, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_have_arrived_once_is_never_reported_as_surely_not_sent() {
+        for first in [broken(), answer(503)] {
+            let (result, calls) = run(Script::new([first, not_sent(), not_sent()]), request("GET")).await;
+            assert!(!result.unwrap_err().surely_not_sent());
+            assert_eq!(calls, 3);
+        }
     }
 
     #[tokio::test(start_paused = true)]
