@@ -118,7 +118,7 @@ fn operation(lab: &Lab<'_>, prices: &Prices, case: &Case, instructions: u64) -> 
     }
     Ok(Result {
         instructions,
-        dollars_per_million: prices.per_million(&operation, case.trigger),
+        dollars_per_million: prices.per_million(case.operation, &operation, case.trigger),
         operation,
         rates: peers::rates(case, lab)?,
     })

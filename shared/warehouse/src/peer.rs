@@ -6,21 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Request, Response, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
+use http::header::CONTENT_TYPE;
+use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use web::BoxError;
-use web::secret::{Rotating, Secret};
-use web::transport::{Circuit, Transport};
+use web::secret::Secret;
+use web::transport::{Bearer, Circuit, Transport};
 
 /// The store's API.
 #[derive(Clone)]
 pub struct StoreClient {
     transport: Arc<dyn Transport>,
     url: String,
-    secret: Arc<dyn Secret>,
 }
 
 /// A request to the store.
@@ -53,10 +51,11 @@ struct ProblemCode {
 }
 
 impl StoreClient {
-    /// `url` is the store's base, without `/v1`; `secret` holds a [`Rotating`] credential.
+    /// `url` is the store's base, without `/v1`; `secret` holds a [`web::secret::Rotating`] credential.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, url: &str, secret: Arc<dyn Secret>) -> Self {
-        Self { transport, url: url.trim_end_matches('/').to_owned(), secret }
+        let transport = Arc::new(Bearer::new(transport, secret));
+        Self { transport, url: url.trim_end_matches('/').to_owned() }
     }
 
     /// Sends it and says what came of it.
@@ -80,27 +79,6 @@ impl StoreClient {
             builder = builder.extension(circuit);
         }
         let request = builder.body(Bytes::from(body.to_string()))?;
-
-        let token = Rotating::parse(&self.secret.read().await?)?.current;
-        let answer = self.send(request.clone(), &token, timeout).await?;
-        if !matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Ok(answer);
-        }
-        // The secret may have been replaced since it was read.
-        let fresh = Rotating::parse(&self.secret.refresh().await?)?.current;
-        let same = fresh.expose_secret() == token.expose_secret();
-        if same { Ok(answer) } else { self.send(request, &fresh, timeout).await }
-    }
-
-    async fn send(
-        &self,
-        mut request: Request<Bytes>,
-        token: &SecretString,
-        timeout: Duration,
-    ) -> Result<Response<Bytes>, BoxError> {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))?;
-        value.set_sensitive(true);
-        request.headers_mut().insert(AUTHORIZATION, value);
         Ok(self.transport.send(request, timeout).await?)
     }
 }

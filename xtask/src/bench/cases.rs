@@ -15,7 +15,19 @@ use crate::project::Project;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trigger {
     Http,
+    Authorizer,
+    Queue,
     Stream,
+}
+
+/// What must be in the cloud beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    Nothing,
+    /// The customer of the recorded events.
+    Customer,
+    /// A placed order for every event.
+    Orders,
 }
 
 /// One operation of one function.
@@ -25,95 +37,124 @@ pub(super) struct Case {
     pub(super) trigger: Trigger,
     /// Whether there is the same in `tests/bench/node`.
     pub(super) has_peer: bool,
+    pub(super) needs: Needs,
+    /// It takes so long on purpose that a tenth of the usual number has to do.
+    pub(super) is_slow: bool,
     /// Events that come first, once.
     prepare: fn(&Events<'_>) -> Vec<Value>,
     /// The event with this number; `first` is what the last event of `prepare` was answered with.
     event: fn(&Events<'_>, first: &Value, number: usize) -> Value,
-    /// The status of a good answer.
-    status: u16,
 }
 
-const NOTHING_FIRST: fn(&Events<'_>) -> Vec<Value> = |_| Vec::new();
+/// The parts most operations share.
+const PLAIN: Case = Case {
+    operation: "",
+    binary: "",
+    trigger: Trigger::Http,
+    has_peer: false,
+    needs: Needs::Nothing,
+    is_slow: false,
+    prepare: |_| Vec::new(),
+    event: |_, _, _| Value::Null,
+};
+
 const ONE_ORDER: fn(&Events<'_>) -> Vec<Value> = |events| vec![events.order(1_000_000, 1)];
 
 const CUSTOMER: &str = "CUSTOMER";
 const ADMIN: &str = "STORE_ADMIN";
 
-/// Everything that is measured.
-pub(super) static CASES: [Case; 8] = [
+/// Everything that is measured. The first of a function is also what its memory is measured with.
+pub(super) static CASES: [Case; 13] = [
     Case {
         operation: "place-order",
         binary: "storefront-orders-api",
-        trigger: Trigger::Http,
         has_peer: true,
-        prepare: NOTHING_FIRST,
         event: |events, _, number| events.order(number, 1),
-        status: 201,
+        ..PLAIN
     },
     Case {
         operation: "place-order-3-lines",
         binary: "storefront-orders-api",
-        trigger: Trigger::Http,
-        has_peer: false,
-        prepare: NOTHING_FIRST,
         event: |events, _, number| events.order(number, 3),
-        status: 201,
+        ..PLAIN
     },
     Case {
         operation: "get-order",
         binary: "storefront-orders-api",
-        trigger: Trigger::Http,
-        has_peer: false,
         prepare: ONE_ORDER,
         event: |events, first, _| {
             events.get(CUSTOMER, &format!("/store/v1/orders/{}", first["id"].as_str().unwrap_or_default()))
         },
-        status: 200,
+        ..PLAIN
     },
     Case {
         operation: "list-orders",
         binary: "storefront-orders-api",
-        trigger: Trigger::Http,
-        has_peer: false,
         prepare: ONE_ORDER,
         event: |events, _, _| events.get(CUSTOMER, "/store/v1/orders"),
-        status: 200,
+        ..PLAIN
     },
     Case {
         operation: "get-book",
         binary: "storefront-books-api",
-        trigger: Trigger::Http,
         has_peer: true,
-        prepare: NOTHING_FIRST,
         event: |events, _, number| events.get(CUSTOMER, &format!("/store/v1/books/{}", events.book(number))),
-        status: 200,
+        ..PLAIN
     },
     Case {
-        operation: "list-books",
+        operation: "list-10-books",
         binary: "storefront-books-api",
-        trigger: Trigger::Http,
-        has_peer: false,
-        prepare: NOTHING_FIRST,
-        event: |events, _, _| events.get(CUSTOMER, "/store/v1/books"),
-        status: 200,
+        event: |events, _, _| events.get(CUSTOMER, "/store/v1/books?limit=10"),
+        ..PLAIN
+    },
+    Case {
+        operation: "search-10-books",
+        binary: "storefront-books-api",
+        event: |events, _, _| events.get(CUSTOMER, "/store/v1/books?q=voyages&limit=10"),
+        ..PLAIN
     },
     Case {
         operation: "list-warehouses",
         binary: "storefront-warehouses-api",
-        trigger: Trigger::Http,
-        has_peer: false,
-        prepare: NOTHING_FIRST,
         event: |events, _, _| events.get(ADMIN, "/store/v1/warehouses"),
-        status: 200,
+        ..PLAIN
+    },
+    Case {
+        operation: "health",
+        binary: "storefront-health-api",
+        event: |events, _, _| events.get(CUSTOMER, "/store/health"),
+        ..PLAIN
+    },
+    Case {
+        operation: "authorize-basic",
+        binary: "access-authorizer",
+        trigger: Trigger::Authorizer,
+        needs: Needs::Customer,
+        is_slow: true,
+        event: |events, _, _| events.recorded.authorizer.clone(),
+        ..PLAIN
+    },
+    Case {
+        operation: "authorize-bearer",
+        binary: "access-authorizer",
+        trigger: Trigger::Authorizer,
+        event: |events, _, _| events.bearer(),
+        ..PLAIN
+    },
+    Case {
+        operation: "authorize-payment",
+        binary: "sales-on-payment-due",
+        trigger: Trigger::Queue,
+        needs: Needs::Orders,
+        event: |events, _, number| events.placed(number),
+        ..PLAIN
     },
     Case {
         operation: "relay-event",
         binary: "outbox-relay",
         trigger: Trigger::Stream,
-        has_peer: false,
-        prepare: NOTHING_FIRST,
         event: |events, _, number| events.inserted(number),
-        status: 200,
+        ..PLAIN
     },
 ];
 
@@ -129,8 +170,10 @@ impl Case {
     /// A figure of an operation that does not work is worth nothing.
     pub(super) fn check(&self, answer: &Value) -> anyhow::Result<()> {
         let good = match self.trigger {
-            Trigger::Http => answer["statusCode"] == self.status,
-            Trigger::Stream => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
+            Trigger::Http => answer["statusCode"] == 200 || answer["statusCode"] == 201,
+            // Nobody is let in without a principal.
+            Trigger::Authorizer => answer["context"]["principal"].is_string(),
+            Trigger::Queue | Trigger::Stream => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
         };
         ensure!(good, "{}: {answer}", self.operation);
         Ok(())
@@ -145,6 +188,8 @@ pub(super) fn body(answer: &Value) -> Value {
 /// The recorded events.
 pub(super) struct Recorded {
     order: Value,
+    authorizer: Value,
+    placed: Value,
     inserted: Value,
 }
 
@@ -155,7 +200,12 @@ impl Recorded {
             let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))
         };
-        Ok(Self { order: read("http-post-order.json")?, inserted: read("stream-event-inserted.json")? })
+        Ok(Self {
+            order: read("http-post-order.json")?,
+            authorizer: read("authorizer-basic.json")?,
+            placed: read("sqs-order-placed.json")?,
+            inserted: read("stream-event-inserted.json")?,
+        })
     }
 }
 
@@ -185,20 +235,38 @@ impl Events<'_> {
 
     fn get(&self, role: &str, path: &str) -> Value {
         let mut event = self.recorded.order.clone();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         event["rawPath"] = path.into();
+        event["rawQueryString"] = query.into();
         event["requestContext"]["http"]["method"] = "GET".into();
         event["requestContext"]["http"]["path"] = path.into();
         event["requestContext"]["authorizer"]["lambda"]["role"] = role.into();
-        for (object, name) in
-            [("headers", "idempotency-key"), ("headers", "content-length"), ("headers", "content-type")]
-        {
-            if let Some(fields) = event[object].as_object_mut() {
-                fields.remove(name);
-            }
+        if let Some(headers) = event["headers"].as_object_mut() {
+            headers.retain(|name, _| !["idempotency-key", "content-length", "content-type"].contains(&name.as_str()));
         }
         if let Some(fields) = event.as_object_mut() {
             fields.remove("body");
         }
+        event
+    }
+
+    /// A service with its secret, which is the same for all in the embedded cloud.
+    fn bearer(&self) -> Value {
+        let mut event = self.recorded.authorizer.clone();
+        let header = format!("Bearer {}", "s".repeat(48));
+        event["identitySource"][0] = header.as_str().into();
+        event["headers"]["authorization"] = header.into();
+        event
+    }
+
+    /// A message that tells of a placed order.
+    fn placed(&self, number: usize) -> Value {
+        const RECORDED: &str = "ord_01KDVDNB5G20KW71NVRK6P2FHG";
+        let order = self.place.orders.get(number).map(String::as_str).unwrap_or_default();
+        let mut event = self.recorded.placed.clone();
+        let record = &mut event["Records"][0];
+        record["body"] = record["body"].as_str().unwrap_or_default().replace(RECORDED, order).into();
+        record["attributes"]["MessageGroupId"] = order.into();
         event
     }
 

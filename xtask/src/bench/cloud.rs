@@ -22,6 +22,8 @@ pub(super) struct Place {
     pub(super) table: String,
     pub(super) tenant: String,
     pub(super) books: Vec<String>,
+    /// Placed, not paid.
+    pub(super) orders: Vec<String>,
 }
 
 /// What calls of one API have cost so far.
@@ -42,12 +44,13 @@ pub(super) struct Cloud {
 }
 
 impl Cloud {
-    pub(super) fn start(project: &Project, resources: &Resources) -> anyhow::Result<Self> {
+    /// `wish` is one more argument: what else is to be in the table.
+    pub(super) fn start(project: &Project, resources: &Resources, wish: Option<String>) -> anyhow::Result<Self> {
         let program = project.target("debug/examples/cloud");
         let names = resources.topics.iter().map(|name| format!("topic:{name}"));
         let names = names.chain(resources.queues.iter().map(|name| format!("queue:{name}")));
         let mut child = on_first_core(&program)
-            .args(names)
+            .args(names.chain(wish))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

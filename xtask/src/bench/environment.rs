@@ -188,6 +188,7 @@ Resources:
             table: "crossdock".to_owned(),
             tenant: "acme.test".to_owned(),
             books: Vec::new(),
+            orders: Vec::new(),
         };
         let environment = resources.of("orders-api", &place, "http://localhost");
         let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:Key";

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::callgrind;
-use super::cases::{Case, Events, Recorded, body};
+use super::cases::{Case, Events, Needs, Recorded, body};
 use super::cloud::{self, Cloud, Usage};
 use super::environment::Resources;
 use super::function::{Function, Launch};
@@ -43,6 +43,16 @@ impl Effort {
         Self { lengths: [21, 121], starts: 7, rounds: 5, lone_rounds: 3, warm_up: 300, requests: 2000 };
     pub(super) const QUICK: Self =
         Self { lengths: [11, 31], starts: 3, rounds: 1, lone_rounds: 1, warm_up: 100, requests: 300 };
+
+    /// A tenth of it for what is slow.
+    fn of(self, case: &Case) -> Self {
+        let Self { lengths, warm_up, requests, .. } = self;
+        if case.is_slow {
+            Self { lengths: lengths.map(|length| length / 10), warm_up: warm_up / 10, requests: requests / 10, ..self }
+        } else {
+            self
+        }
+    }
 }
 
 /// What is known of a function.
@@ -88,8 +98,14 @@ impl Lab<'_> {
         self.project.target("bench").join(name)
     }
 
-    pub(super) fn cloud(&self) -> anyhow::Result<Cloud> {
-        Cloud::start(self.project, &self.resources)
+    /// A cloud with what so many events of a case need.
+    fn cloud(&self, case: Option<&Case>, events: usize) -> anyhow::Result<Cloud> {
+        let wish = match case.map_or(Needs::Nothing, |case| case.needs) {
+            Needs::Nothing => None,
+            Needs::Customer => Some("customer".to_owned()),
+            Needs::Orders => Some(format!("orders:{events}")),
+        };
+        Cloud::start(self.project, &self.resources, wish)
     }
 
     fn launch(&self, binary: &str, cloud: &Cloud, secure: bool) -> anyhow::Result<Launch> {
@@ -129,7 +145,7 @@ impl Lab<'_> {
         let first_tls_instructions = self.first_tls(binary, first)?;
         let mut warm = BTreeMap::new();
         for case in cases {
-            let [short, long] = self.effort.lengths;
+            let [short, long] = self.effort.of(case).lengths;
             let (less, _) = self.instructions(binary, Some(case), short, false)?;
             let (more, _) = self.instructions(binary, Some(case), long, false)?;
             let invocations = u64::try_from(long - short).unwrap_or(u64::MAX);
@@ -170,7 +186,7 @@ impl Lab<'_> {
         count: usize,
         secure: bool,
     ) -> anyhow::Result<(u64, BTreeMap<String, Usage>)> {
-        let cloud = self.cloud()?;
+        let cloud = self.cloud(case, count)?;
         let figures = self.file(&format!("callgrind/{binary}.out"));
         shell::create(&figures)?;
         let mut function = self.launch(binary, &cloud, secure)?.start_counted(&figures)?;
@@ -217,11 +233,12 @@ impl Lab<'_> {
     fn starts(&self, binary: &str, case: Option<&Case>, secure: bool) -> anyhow::Result<(Vec<f64>, u64)> {
         let (mut took, mut memory) = (Vec::new(), 0);
         for _ in 0..self.effort.starts {
-            let cloud = self.cloud()?;
+            const INVOCATIONS: usize = 20;
+            let cloud = self.cloud(case, INVOCATIONS)?;
             let (mut function, start) = self.launch(binary, &cloud, secure)?.start()?;
             took.push(milliseconds(start));
             if let Some(case) = case {
-                self.run(&mut function, case, &cloud, 0..20)?;
+                self.run(&mut function, case, &cloud, 0..INVOCATIONS)?;
             }
             memory = memory.max(function.peak_memory()?);
         }
@@ -246,7 +263,7 @@ impl Lab<'_> {
     pub(super) fn operation(&self, side: Side, case: &Case) -> anyhow::Result<Operation> {
         const FIRST: usize = 10;
         const COUNTED: usize = 20;
-        let cloud = self.cloud()?;
+        let cloud = self.cloud(Some(case), FIRST + COUNTED)?;
         let (mut function, _) = self.launch_side(side, case, &cloud)?.start()?;
         let first = self.run(&mut function, case, &cloud, 0..FIRST)?;
         let (before, logged) = (cloud.usage()?, function.logged());
@@ -265,8 +282,8 @@ impl Lab<'_> {
 
     /// Requests a second of processor time, warm, everything the process does included.
     pub(super) fn rate(&self, side: Side, case: &Case) -> anyhow::Result<f64> {
-        let Effort { warm_up, requests, .. } = self.effort;
-        let cloud = self.cloud()?;
+        let Effort { warm_up, requests, .. } = self.effort.of(case);
+        let cloud = self.cloud(Some(case), warm_up + requests)?;
         let (mut function, _) = self.launch_side(side, case, &cloud)?.start()?;
         let first = self.run(&mut function, case, &cloud, 0..warm_up)?;
         let before = function.cpu()?;

@@ -45,6 +45,8 @@ struct Assumed {
     memory_megabytes: f64,
     own_milliseconds: f64,
     milliseconds_per_call: BTreeMap<String, f64>,
+    /// By operation: hashing on purpose, and waiting for somebody who is not AWS.
+    milliseconds_of_others: BTreeMap<String, f64>,
 }
 
 impl Prices {
@@ -56,14 +58,17 @@ impl Prices {
 
     /// Dollars for a million of these: front door, invocation, calls, units, logs. Without the authorizer, which the
     /// gateway asks once in five minutes, and without what follows by event.
-    pub(super) fn per_million(&self, operation: &Operation, trigger: Trigger) -> f64 {
+    pub(super) fn per_million(&self, operation_name: &str, operation: &Operation, trigger: Trigger) -> f64 {
         let price = &self.per_million;
         let door = match trigger {
             Trigger::Http => price.http_api_request,
-            // Reading a stream is free for Lambda.
-            Trigger::Stream => 0.0,
+            // Reading a stream is free for Lambda, and the gateway's question is part of its price.
+            Trigger::Authorizer | Trigger::Stream => 0.0,
+            // As if every message came alone: received once, deleted once.
+            Trigger::Queue => 2.0 * price.sqs_fifo_request,
         };
-        let mut milliseconds = self.assumed.own_milliseconds;
+        let others = self.assumed.milliseconds_of_others.get(operation_name).copied().unwrap_or_default();
+        let mut milliseconds = self.assumed.own_milliseconds + others;
         let mut calls = 0.0;
         for (api, count) in &operation.calls {
             let each = self.assumed.milliseconds_per_call.get(api).or(self.assumed.milliseconds_per_call.get("other"));
@@ -97,8 +102,8 @@ mod tests {
             read_units: 2.5,
             log_bytes: 500.0,
         };
-        let dollars = prices.per_million(&operation, Trigger::Http);
+        let dollars = prices.per_million("place-order", &operation, Trigger::Http);
         assert!((6.9..8.0).contains(&dollars), "{dollars}");
-        assert!(prices.per_million(&operation, Trigger::Stream) < dollars);
+        assert!(prices.per_million("place-order", &operation, Trigger::Stream) < dollars);
     }
 }

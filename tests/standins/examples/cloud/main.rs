@@ -2,7 +2,7 @@
 //! topics and queues, and secrets. Over HTTP, and over TLS with an authority made for the occasion. It counts every call
 //! and the capacity it consumed (`GET /standin/usage`).
 //!
-//! Prints one line of JSON that says where everything is, and ends with its standard input. It checks no signature and
+//! Arguments name what else is to be there. Prints one line of JSON that says where everything is, and ends with its standard input. It checks no signature and
 //! no permission.
 
 mod front;
@@ -10,7 +10,7 @@ mod shop;
 mod tls;
 mod usage;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use front::Front;
 use kernel::{Clock, SystemClock};
 use serde_json::json;
@@ -35,13 +35,16 @@ fn main() -> anyhow::Result<()> {
 async fn serve() -> anyhow::Result<()> {
     let dynamo = LocalDynamo::new();
     dynamo.create_table(TABLE);
-    let books = shop::open(&dynamo).await?;
     let queues = LocalQueues::new(Arc::new(testkit::ManualClock::new(SystemClock.now())));
-    for topic in std::env::args().skip(1).filter(|name| name.starts_with("topic:")) {
-        queues.create_topic(topic.trim_start_matches("topic:"));
-    }
-    for queue in std::env::args().skip(1).filter(|name| name.starts_with("queue:")) {
-        queues.create_queue(queue.trim_start_matches("queue:"), QUEUE_VISIBILITY);
+    let mut shop = shop::open(&dynamo).await?;
+    for wish in std::env::args().skip(1) {
+        match wish.split_once(':') {
+            Some(("topic", name)) => drop(queues.create_topic(name)),
+            Some(("queue", name)) => drop(queues.create_queue(name, QUEUE_VISIBILITY)),
+            Some(("orders", count)) => shop.place_orders(count.parse()?).await?,
+            None if wish == "customer" => shop.register_customer().await?,
+            _ => bail!("usage: cloud [topic:NAME] [queue:NAME] [orders:COUNT] [customer] …"),
+        }
     }
     // They record every call for tests; nobody asks here, and the front forgets the records.
     let (of_table, of_queues) = (FaultInjector::new(), FaultInjector::new());
@@ -59,7 +62,8 @@ async fn serve() -> anyhow::Result<()> {
         "payments": payments.url(),
         "table": TABLE,
         "tenant": shop::TENANT,
-        "books": books,
+        "books": shop.books,
+        "orders": shop.orders,
     });
     tokio::spawn(front.clone().serve(tls::Listener::new(secure, acceptor)));
     tokio::spawn(front.serve(tls::Undelayed(plain)));

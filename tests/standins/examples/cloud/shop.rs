@@ -1,20 +1,37 @@
-//! A small shop: books on offer, two warehouses that never run out.
+//! A small shop: books on offer, two warehouses that never run out, and on demand a customer and placed orders.
 
+use access::{Access, NewUser, Role};
+use anyhow::bail;
 use catalog::{BookId, Catalog, NewBook};
 use inventory::{Inventory, LocationId, Locations, Movement, Posting, Sku};
 use kernel::{Clock, Context, Currency, Isbn, Money, SystemClock, TenantId};
+use sales::{PlaceOrder, Placed, Sales};
 use std::sync::Arc;
 use table::Table;
 use testkit::LocalDynamo;
 
 /// The tenant of the recorded events.
 pub(crate) const TENANT: &str = "acme.test";
+/// The customer of the recorded events.
+const CUSTOMER: &str = "usr_01KDVDNA00F3JQ64ERMF1CWVT4";
+const EMAIL: &str = "customer@example.com";
+const PASSWORD: &str = "correct horse";
 const BOOKS: u32 = 40;
 const ON_HAND: i64 = 1_000_000;
 
-/// Fills the table; the ids of the books.
-pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Vec<String>> {
-    let table = Table::new(dynamo.client(), super::TABLE);
+/// What there is.
+pub(crate) struct Shop {
+    table: Table,
+    tenant: TenantId,
+    clock: Arc<SystemClock>,
+    pub(crate) books: Vec<BookId>,
+    /// Placed, not paid.
+    pub(crate) orders: Vec<String>,
+}
+
+/// Fills the table.
+pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Shop> {
+    let table = Table::new(&dynamo.client(), super::TABLE);
     let (tenant, clock): (TenantId, _) = (TENANT.parse()?, Arc::new(SystemClock));
     let now = clock.now();
     let mut locations = Locations::default();
@@ -23,10 +40,10 @@ pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Vec<String>> {
     }
     table.put(&tenant, &locations).await?;
 
-    let (catalog, inventory) = (Catalog::new(table.clone(), clock), Inventory::new(table));
+    let (catalog, inventory) = (Catalog::new(table.clone(), clock.clone()), Inventory::new(table.clone()));
     let posting = Posting { source: "opening".to_owned(), actor: "bench".to_owned(), reason: None, effective_at: now };
     let count = Movement::Counted { on_hand: ON_HAND };
-    let mut ids = Vec::new();
+    let mut books = Vec::new();
     for number in 1..=BOOKS {
         let isbn = Isbn::from_isbn10_body(&format!("{number:09}"))?;
         let new = NewBook {
@@ -42,7 +59,36 @@ pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Vec<String>> {
         for location in locations.by_id.keys().collect::<Vec<&LocationId>>() {
             inventory.post(&tenant, (location, &sku), &count, &posting, &|_| None).await?;
         }
-        ids.push(BookId::of(isbn).to_string());
+        books.push(BookId::of(isbn));
     }
-    Ok(ids)
+    Ok(Shop { table, tenant, clock, books, orders: Vec::new() })
+}
+
+impl Shop {
+    /// The customer whose credentials the recorded authorizer event has.
+    pub(crate) async fn register_customer(&self) -> anyhow::Result<()> {
+        let access = Access::new(self.table.clone(), self.clock.clone());
+        let new = NewUser { email: EMAIL.to_owned(), password: PASSWORD.to_owned(), name: "Customer".to_owned() };
+        access.create_user(&self.tenant, &new, Role::Customer).await?;
+        Ok(())
+    }
+
+    /// Orders of one line each.
+    pub(crate) async fn place_orders(&mut self, count: usize) -> anyhow::Result<()> {
+        let sales = Sales::new(self.table.clone(), self.clock.clone());
+        for (number, book) in self.books.iter().cycle().take(count).enumerate() {
+            let request = PlaceOrder {
+                customer: CUSTOMER.to_owned(),
+                idempotency_key: Some(format!("opening-{number}")),
+                items: vec![(*book, 1)],
+                payment_method: "card".to_owned(),
+                payment_token: "tok_visa".to_owned(),
+            };
+            match sales.place(&self.tenant, &request, &Context::root("opening", None)).await? {
+                Placed::New(order) => self.orders.push(order.id.to_string()),
+                Placed::Replayed(order) => bail!("{} was there already", order.id),
+            }
+        }
+        Ok(())
+    }
 }

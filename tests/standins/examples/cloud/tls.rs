@@ -15,14 +15,16 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
 
-/// A certificate for this machine, and the authority behind it as PEM.
+/// As many as Amazon has: a client parses all it believes.
+const AUTHORITIES: usize = 5;
+
+/// A certificate for this machine, and as PEM the authorities a client is to believe: the one behind it, and others.
 pub(crate) fn throwaway() -> anyhow::Result<(TlsAcceptor, String)> {
-    let mut authority = CertificateParams::new(Vec::new())?;
-    // Another name than the certificate's, which would seem to have signed itself.
-    authority.distinguished_name.push(DnType::CommonName, "throwaway authority");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+    let authority = authority(0)?;
+    let mut believed = authority.pem();
+    for number in 1..AUTHORITIES {
+        believed.push_str(&self::authority(number)?.pem());
+    }
     let key = KeyPair::generate()?;
     let leaf = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
     let leaf = leaf.signed_by(&key, &authority)?;
@@ -31,7 +33,16 @@ pub(crate) fn throwaway() -> anyhow::Result<(TlsAcceptor, String)> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![leaf.der().clone()], private)?;
-    Ok((TlsAcceptor::from(Arc::new(config)), authority.pem()))
+    Ok((TlsAcceptor::from(Arc::new(config)), believed))
+}
+
+fn authority(number: usize) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
+    let mut authority = CertificateParams::new(Vec::new())?;
+    // Another name than the certificate's, which would seem to have signed itself.
+    authority.distinguished_name.push(DnType::CommonName, format!("throwaway authority {number}"));
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    CertifiedIssuer::self_signed(authority, KeyPair::generate()?)
 }
 
 /// Accepts TLS connections; a failed handshake is the client's loss.
