@@ -12,6 +12,8 @@ use crate::local_users::CUSTOMERS;
 
 /// How long an order may take to come to its end.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often the warehouses are asked whether they are there, while one is not.
+const CHECK_AGAIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Books of the catalogue that the demonstration uses.
 const TITLES: usize = 20;
@@ -102,11 +104,19 @@ pub(crate) fn offline(world: &World) -> anyhow::Result<Case> {
 fn offline_order(world: &World, book: &Title) -> anyhow::Result<Case> {
     world.register("alpha", NOWHERE)?;
     let placed = place(world, "ada", &[(book, 1)], "respond-async")?;
-    // Accepted, and alpha could not be told.
-    wait_for(world, &placed, |order| order["status"] == "PROCESSING")?;
-    world.check_health()?;
+    // Accepted, and alpha cannot be told.
+    let order = wait_for(world, &placed, |order| order["status"] != "PENDING")?;
+    ensure!(order["status"] != "REJECTED", "the order was rejected: {order}");
     world.say("The health check finds alpha offline; its parcel moves to beta.");
-    finished(world, "offline", vec![placed])
+    let started = Instant::now();
+    // A parcel that is being offered to alpha in this very moment moves with the next check.
+    loop {
+        world.check_health()?;
+        let order = wait_at_most(world, &placed, CHECK_AGAIN, |order| order["status"] == "SHIPPED")?;
+        if order["status"] == "SHIPPED" || started.elapsed() > PATIENCE {
+            return finished(world, "offline", vec![placed]);
+        }
+    }
 }
 
 /// An answer to a customer.
@@ -126,16 +136,28 @@ fn place(world: &World, customer: &'static str, items: &[(&Title, i64)], prefer:
     Ok(Placed { customer, status: answer.status, order: answer.body })
 }
 
+/// The order, once it is `done`.
 fn wait_for(world: &World, placed: &Placed, done: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+    let order = wait_at_most(world, placed, PATIENCE, &done)?;
+    ensure!(done(&order), "the order did not move on: {order}");
+    Ok(order)
+}
+
+/// The order, once it is `done` or the time is up.
+fn wait_at_most(
+    world: &World,
+    placed: &Placed,
+    time: Duration,
+    done: impl Fn(&Value) -> bool,
+) -> anyhow::Result<Value> {
     let id = placed.order["id"].as_str().context("the answer has no order id")?;
     let customer = world.store_as(placed.customer)?;
     let started = Instant::now();
     loop {
         let order = customer.get(&format!("/v1/orders/{id}"))?.expect(200)?;
-        if done(&order) {
+        if done(&order) || started.elapsed() > time {
             return Ok(order);
         }
-        ensure!(started.elapsed() < PATIENCE, "the order did not move on: {order}");
         thread::sleep(LOOK_AGAIN);
     }
 }
