@@ -43,8 +43,8 @@ impl Resources {
 
     fn take(&mut self, template: &Value) {
         for (name, parameter) in entries(&template["Parameters"]) {
-            let value = parameter["Default"].as_str().unwrap_or_default();
-            self.names.insert(name.to_owned(), value.to_owned());
+            let value = parameter["Default"].as_str().map_or_else(|| stand_in(name), str::to_owned);
+            self.names.entry(name.to_owned()).or_insert(value);
         }
         let shared = &template["Globals"]["Function"]["Environment"]["Variables"];
         for (id, resource) in entries(&template["Resources"]) {
@@ -58,14 +58,14 @@ impl Resources {
                     self.queues.push(format!("{id}{fifo}"));
                     format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{id}{fifo}")
                 }
-                "AWS::SecretsManager::Secret" => format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{id}"),
+                "AWS::SecretsManager::Secret" => secret(id),
                 "AWS::Serverless::Function" => {
                     let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap_or_default();
                     let own = &resource["Properties"]["Environment"]["Variables"];
-                    let variables = self.functions.entry(binary.to_owned()).or_default();
-                    for variables_of in [shared, own] {
-                        variables.extend(variables_of.as_mapping().cloned().unwrap_or_default());
-                    }
+                    let mut variables = shared.as_mapping().cloned().unwrap_or_default();
+                    variables.extend(own.as_mapping().cloned().unwrap_or_default());
+                    // What both templates deploy is measured as the store has it.
+                    self.functions.entry(binary.to_owned()).or_insert(variables);
                     continue;
                 }
                 _ => id.to_owned(),
@@ -144,6 +144,21 @@ impl Resources {
         }
         result
     }
+}
+
+/// What a parameter stands for that has no default, by what it is called.
+fn stand_in(parameter: &str) -> String {
+    if parameter.ends_with("SecretArn") {
+        secret(parameter)
+    } else if parameter.ends_with("Url") {
+        "http://127.0.0.1/store".to_owned()
+    } else {
+        parameter.to_lowercase()
+    }
+}
+
+fn secret(name: &str) -> String {
+    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}")
 }
 
 fn entries(mapping: &Value) -> impl Iterator<Item = (&str, &Value)> {

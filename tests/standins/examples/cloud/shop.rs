@@ -31,7 +31,7 @@ pub(crate) struct Shop {
 
 /// Fills the table.
 pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Shop> {
-    let table = Table::new(&dynamo.client(), super::TABLE);
+    let table = Table::new(dynamo.client(), super::TABLE);
     let (tenant, clock): (TenantId, _) = (TENANT.parse()?, Arc::new(SystemClock));
     let now = clock.now();
     let mut locations = Locations::default();
