@@ -254,3 +254,60 @@ fn take(reader: &mut BufReader<TcpStream>, bytes: usize, body: &mut Vec<u8>) -> 
     body.resize(start + bytes, 0);
     reader.read_exact(body.get_mut(start..).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// One request on a connection of its own; the whole answer's head and body.
+    fn exchange(address: &str, line: &str, body: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "{line} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut reader = BufReader::new(stream);
+        let (mut head, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            length = line.trim().strip_prefix("content-length: ").map_or(length, |text| text.parse().unwrap());
+            if line.trim().is_empty() {
+                break;
+            }
+            head.push_str(&line);
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        (head, String::from_utf8(body).unwrap())
+    }
+
+    #[test]
+    fn a_function_gets_its_events_in_order_and_its_answers_are_kept() {
+        let api = RuntimeApi::start().unwrap();
+        let address = api.address();
+        thread::spawn(move || {
+            loop {
+                let (head, event) = exchange(&address, "GET /2018-06-01/runtime/invocation/next", "");
+                assert!(
+                    head.contains("lambda-runtime-aws-request-id: ") && head.contains("lambda-runtime-deadline-ms: ")
+                );
+                let answer = format!("{{\"echo\":{event}}}");
+                exchange(&address, "POST /2018-06-01/runtime/invocation/1/response", &answer);
+            }
+        });
+        api.ready(|| true, LIMIT).unwrap();
+        let answers = api.serve([json!(1), json!(2)], || true, LIMIT).unwrap();
+        assert_eq!(answers, [json!({ "echo": 1 }), json!({ "echo": 2 })]);
+    }
+
+    #[test]
+    fn what_a_function_reports_as_failed_is_the_error() {
+        let api = RuntimeApi::start().unwrap();
+        exchange(&api.address(), "POST /2018-06-01/runtime/init/error", "TABLE_NAME is not set");
+        let error = api.ready(|| true, LIMIT).unwrap_err();
+        assert!(error.to_string().ends_with("TABLE_NAME is not set"), "{error}");
+        let error = api.ready(|| false, LIMIT).unwrap_err();
+        assert_eq!(error.to_string(), "it ended by itself");
+    }
+}

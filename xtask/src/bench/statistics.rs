@@ -42,7 +42,8 @@ pub(super) fn ratio(left: f64, right: f64) -> f64 {
 
 /// What one of `count` contributed to a total.
 pub(super) fn each(total: f64, count: u32) -> f64 {
-    total / f64::from(count)
+    // The sum of nothing is -0.
+    (total + 0.0) / f64::from(count)
 }
 
 /// Milliseconds with two decimals.

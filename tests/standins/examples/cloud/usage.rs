@@ -90,3 +90,48 @@ fn size(item: &Value) -> usize {
     let item: serde_dynamo::Item = serde_json::from_value(Value::Object(item)).unwrap_or_default();
     item_size(&item.into_inner().into_iter().map(|(name, value)| (name, value.into())).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An item of about so many bytes.
+    fn item(bytes: usize) -> Value {
+        json!({ "pk": { "S": "x".repeat(bytes) } })
+    }
+
+    #[test]
+    fn a_read_costs_half_a_unit_for_each_4_kb_and_twice_that_when_consistent() {
+        let answer = json!({ "Item": item(4000) });
+        assert_eq!(read_halves("GetItem", &json!({}), &answer), 1);
+        assert_eq!(read_halves("GetItem", &json!({ "ConsistentRead": true }), &json!({ "Item": item(5000) })), 4);
+        assert_eq!(read_halves("GetItem", &json!({}), &json!({})), 1);
+        assert_eq!(read_halves("TransactGetItems", &json!({}), &json!({ "Responses": [{ "Item": item(10) }, {}] })), 8);
+    }
+
+    #[test]
+    fn a_batch_rounds_up_every_item_and_pays_for_missing_ones_but_not_for_unprocessed_ones() {
+        let request = json!({ "RequestItems": { "t": { "Keys": [1, 2, 3, 4] } } });
+        let answer = json!({
+            "Responses": { "t": [item(10), item(5000)] },
+            "UnprocessedKeys": { "t": { "Keys": [4] } },
+        });
+        assert_eq!(read_halves("BatchGetItem", &request, &answer), 1 + 2 + 1);
+    }
+
+    #[test]
+    fn a_query_rounds_up_once() {
+        let items: Vec<Value> = (0..10).map(|_| item(1000)).collect();
+        assert_eq!(read_halves("Query", &json!({}), &json!({ "Items": items })), 3);
+        assert_eq!(read_halves("Query", &json!({ "ConsistentRead": true }), &json!({ "Items": [] })), 2);
+    }
+
+    #[test]
+    fn writes_cost_what_the_table_reports() {
+        let mut usage = Usage::default();
+        let reported = json!({ "ConsumedCapacity": [{ "CapacityUnits": 9.0 }] });
+        usage.count("TransactWriteItems", &json!({}), &reported);
+        usage.count("TransactWriteItems", &json!({}), &reported);
+        assert_eq!(usage.to_json()["TransactWriteItems"], json!({ "calls": 2, "readUnits": 0.0, "writeUnits": 18.0 }));
+    }
+}
