@@ -1,6 +1,7 @@
 //! `cargo xtask build`: compiles every Lambda function, natively for the local stack or for AWS.
 //!
-//! Both use the release profile. They lie in different folders, so that one is never shipped for the other:
+//! For AWS with the release profile, for the local stack with `quick`, which is the same without link-time optimisation.
+//! They lie in different folders, so that one is never shipped for the other:
 //! `target/local/lambda/<function>/bootstrap` and `target/lambda/<function>/bootstrap` (where cargo-lambda, SAM and CDK
 //! look for it).
 
@@ -37,7 +38,7 @@ impl Build {
 pub(crate) fn for_local(project: &Project, step: &Step) -> anyhow::Result<PathBuf> {
     ensure!(!project.functions().is_empty(), "there are no functions to build");
     let mut cargo = project.cargo();
-    cargo.args(["build", "--release", "--bins"]);
+    cargo.args(["build", "--profile", "quick", "--bins"]);
     for package in project.functions() {
         cargo.args(["--package", &package.name]);
     }
@@ -45,7 +46,7 @@ pub(crate) fn for_local(project: &Project, step: &Step) -> anyhow::Result<PathBu
 
     let folder = project.local("lambda");
     for binary in project.functions().iter().flat_map(|package| &package.binaries) {
-        let built = project.target("release").join(binary);
+        let built = project.target("quick").join(binary);
         let bootstrap = folder.join(binary).join("bootstrap");
         fs::create_dir_all(folder.join(binary))
             .and_then(|()| fs::copy(&built, &bootstrap))
@@ -57,9 +58,9 @@ pub(crate) fn for_local(project: &Project, step: &Step) -> anyhow::Result<PathBu
 /// Builds a stand-in for a third party. On its own: together with the functions it would add features to theirs.
 pub(crate) fn stand_in(project: &Project, step: &Step, name: &str) -> anyhow::Result<PathBuf> {
     let mut cargo = project.cargo();
-    cargo.args(["build", "--release", "--package", "standins", "--bin", name]);
+    cargo.args(["build", "--profile", "quick", "--package", "standins", "--bin", name]);
     step.run(&mut cargo, &project.local("log/build-stand-ins.log"))?;
-    Ok(project.target("release").join(name))
+    Ok(project.target("quick").join(name))
 }
 
 /// Builds for AWS, and says how big each function's package is.

@@ -22,7 +22,8 @@ pub struct Republished {
     pub listed: usize,
     /// Events the topic took.
     pub published: usize,
-    /// Events the topic will never take.
+    /// Events the topic will never take, and items that are no event any more (`undecodable_event`): those of an hour
+    /// are told with every part of it that is covered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refused>,
     /// Present when the window is not done: send the same request with this as `from`.
@@ -37,8 +38,7 @@ pub struct Republished {
 /// An event that cannot be published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Refused {
-    #[schema(value_type = String)]
-    pub id: kernel::EventId,
+    pub id: String,
     pub code: String,
     pub reason: String,
 }
@@ -61,8 +61,8 @@ pub async fn republish(
     let mut at = from;
     while at < to {
         let end = to.min(next_hour(at));
-        let events = match outbox::window(table, tenant, at, end).next_hour().await {
-            Ok(events) => events.unwrap_or_default(),
+        let hour = match outbox::window(table, tenant, at, end).next_hour().await {
+            Ok(hour) => hour.unwrap_or_default(),
             // What was done is worth telling; the next call meets the error at once.
             Err(error) if at > from => {
                 done.next = Some(at);
@@ -71,7 +71,12 @@ pub async fn republish(
             }
             Err(error) => return Err(error),
         };
-        let mut rest = events.as_slice();
+        done.refused.extend(hour.damaged.into_iter().map(|(id, error)| Refused {
+            id,
+            code: "undecodable_event".to_owned(),
+            reason: error.to_string(),
+        }));
+        let mut rest = hour.events.as_slice();
         while let Some(first) = rest.first() {
             let (chunk, later) = rest.split_at(chunk_len(rest));
             done.publish(publisher, chunk).await;
@@ -105,7 +110,7 @@ impl Republished {
                 }
                 Err(error) => {
                     let (code, reason) = (error.code().to_owned(), error.to_string());
-                    self.refused.push(Refused { id: event.id, code, reason });
+                    self.refused.push(Refused { id: event.id.to_string(), code, reason });
                 }
             }
         }

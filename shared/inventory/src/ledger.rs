@@ -5,10 +5,9 @@
 
 use crate::level::Level;
 use crate::movement::{Movement, Posting};
-use kernel::Timestamp;
+use kernel::{Timestamp, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// SHA-256 of an entry, in lower-case hexadecimal; the genesis hash is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,12 +125,7 @@ impl Entry {
         }
         sha.update(self.seq.to_be_bytes());
         sha.update(self.source_version.to_be_bytes());
-        let mut hex = String::with_capacity(64);
-        for byte in sha.finalize() {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        Hash(hex)
+        Hash(hex(&sha.finalize()))
     }
 }
 

@@ -12,11 +12,12 @@ use aws_lambda_events::streams::DynamoDbEventResponse;
 use kernel::{Clock, SystemClock, Timestamp};
 use messaging::{Consumer, EventHandler};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use web::{Authorizer, BoxError, Credentials};
 
 use crate::http::Event;
-use crate::invoke::{Adapter, Call, Done, Failure};
+use crate::invoke::{Adapter, Call, Done, Failure, answer};
 
 fn parse<'a, T: Deserialize<'a>>(event: &'a str) -> Result<T, Failure> {
     serde_json::from_str(event).map_err(|error| Failure::malformed(&error))
@@ -35,7 +36,7 @@ impl Adapter for Gate {
         let credentials = Credentials { method: line.method, path, headers: event.headers, source_ip: line.source_ip };
         let caller = self.0.authorize(&credentials).await.map_err(|error| Failure::new("AuthorizerFailed", error))?;
         let allowed = caller.is_some();
-        let answer = match caller {
+        let said = match caller {
             Some(caller) => {
                 call.tenant(caller.tenant.as_str());
                 let context = json!({ "principal": caller.principal, "role": caller.role, "tenant": caller.tenant });
@@ -46,7 +47,7 @@ impl Adapter for Gate {
             None => json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } }),
         };
         let fields = vec![("authorized", Value::from(allowed))];
-        Ok(Done { answer: answer.to_string(), operation: "authorize".to_owned(), fields, failed: false })
+        Ok(Done { answer: answer(&said)?, operation: "authorize".to_owned(), fields, failed: false })
     }
 }
 
@@ -62,7 +63,7 @@ impl Adapter for Queue {
         let batch: SqsEvent = parse(event)?;
         let records = batch.records.len();
         let response = self.consumer.consume(batch, call.time_left(), &*self.handler).await;
-        batch_done("consume", records, response.batch_item_failures.len(), &response)
+        batch_done("consume", records, response.batch_item_failures.len(), answer(&response)?)
     }
 }
 
@@ -82,32 +83,13 @@ impl Adapter for Stream {
         let batch: dynamodb::Event = parse(event)?;
         let records = batch.records.len();
         let response = self.0.handle(batch).await;
-        batch_done("stream", records, response.batch_item_failures.len(), &response)
+        batch_done("stream", records, response.batch_item_failures.len(), answer(&response)?)
     }
 }
 
-fn batch_done(
-    operation: &str,
-    records: usize,
-    failures: usize,
-    response: &dyn erased::Answer,
-) -> Result<Done, Failure> {
-    let answer = response.json().map_err(|error| Failure::new("MalformedAnswer", error))?;
+fn batch_done(operation: &str, records: usize, failures: usize, answer: Box<RawValue>) -> Result<Done, Failure> {
     let fields = vec![("records", Value::from(records)), ("failures", Value::from(failures))];
     Ok(Done { answer, operation: operation.to_owned(), fields, failed: failures > 0 })
-}
-
-mod erased {
-    /// Anything that can be the answer, without a copy of the code around it for each type.
-    pub(super) trait Answer: Sync {
-        fn json(&self) -> serde_json::Result<String>;
-    }
-
-    impl<T: serde::Serialize + Sync> Answer for T {
-        fn json(&self) -> serde_json::Result<String> {
-            serde_json::to_string(self)
-        }
-    }
 }
 
 /// A task that runs by the clock.
@@ -131,8 +113,7 @@ impl Adapter for Schedule {
     async fn call(&self, event: &str, _call: &Call) -> Result<Done, Failure> {
         let time = parse::<Tick>(event)?.time.unwrap_or_else(|| SystemClock.now());
         self.0.run(time).await.map_err(|error| Failure::new("JobFailed", chain(&*error)))?;
-        let (answer, operation) = ("null".to_owned(), "schedule".to_owned());
-        Ok(Done { answer, operation, fields: Vec::new(), failed: false })
+        Ok(Done { answer: answer(&())?, operation: "schedule".to_owned(), fields: Vec::new(), failed: false })
     }
 }
 
@@ -151,8 +132,8 @@ impl Adapter for Step {
     async fn call(&self, event: &str, call: &Call) -> Result<Done, Failure> {
         let input: Value = parse(event)?;
         call.join(input.get("traceparent").and_then(Value::as_str));
-        let answer = self.0.run(input).await?.to_string();
-        Ok(Done { answer, operation: "task".to_owned(), fields: Vec::new(), failed: false })
+        let output = self.0.run(input).await?;
+        Ok(Done { answer: answer(&output)?, operation: "task".to_owned(), fields: Vec::new(), failed: false })
     }
 }
 

@@ -5,6 +5,11 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use aws_runtime::user_agent::UserAgentInterceptor;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeSerializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_interceptor, dyn_dispatch_hint};
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::SdkConfig;
 use kernel::{Backoff, Clock, SystemClock};
 use web::secret::Secret;
@@ -15,6 +20,7 @@ use crate::aws::Surroundings;
 use crate::env::{ConfigError, Env, Lookup, Settings};
 use crate::net::{Client, Roots};
 use crate::secrets::Cached;
+use crate::signing::Scheme;
 use crate::wire::Wire;
 
 /// Three tries within about a second, for requests that may be repeated.
@@ -69,7 +75,7 @@ impl Context {
     /// The table's client; `table::Table` wants it.
     pub fn dynamodb(&self) -> Result<aws_sdk_dynamodb::Client, InitError> {
         let sdk = self.sdk()?;
-        Ok(self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(sdk)).clone())
+        Ok(self.dynamodb.get_or_init(|| table_client(sdk)).clone())
     }
 
     /// The topics' client; ask once and keep it.
@@ -130,6 +136,36 @@ impl Context {
     fn sdk(&self) -> Result<&SdkConfig, InitError> {
         let surroundings = self.surroundings()?;
         Ok(self.sdk.get_or_init(|| surroundings.sdk_config(self.client(Roots::Amazon))))
+    }
+}
+
+/// Its calls are most of what there is, so they are signed at less cost than the SDK's signer's, and do not tell every time
+/// what they were compiled with.
+fn table_client(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let config =
+        aws_sdk_dynamodb::config::Builder::from(sdk).push_auth_scheme(Scheme::default()).interceptor(Anonymous);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+/// Leaves out `x-amz-user-agent`, which names operating system, compiler and crates, is signed, and made anew for each call.
+#[derive(Debug)]
+struct Anonymous;
+
+#[dyn_dispatch_hint]
+impl Intercept for Anonymous {
+    fn name(&self) -> &'static str {
+        "Anonymous"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config
+            .interceptor_state()
+            .store_put(disable_interceptor::<UserAgentInterceptor>("it costs more than it tells"));
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 //! Read here rather than with `lambda_http`: that brings a URL parser with its Unicode tables and text encodings along, and
 //! copies of the event we do not read.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
@@ -11,12 +13,14 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value, json};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use tower::ServiceExt;
 use web::{Caller, Operation, RequestMeta};
 
-use crate::invoke::{Adapter, Call, Done, Failure};
+use crate::invoke::{self, Adapter, Call, Done, Failure};
 
 /// What is read of the event; the rest of it only repeats these.
 #[derive(Deserialize)]
@@ -50,12 +54,27 @@ pub(crate) struct Line {
     pub(crate) source_ip: Option<String>,
 }
 
+/// Without what HTTP does not allow as a header.
 fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::Error> {
-    let headers: Vec<(HeaderName, HeaderValue)> = Map::deserialize(deserializer)?
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.parse().ok()?, HeaderValue::try_from(value.as_str()?).ok()?)))
-        .collect();
-    Ok(headers.into_iter().collect())
+    struct Headers;
+    impl<'de> Visitor<'de> for Headers {
+        type Value = HeaderMap;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("headers")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeaderMap, A::Error> {
+            let mut headers = HeaderMap::with_capacity(32);
+            while let Some((name, value)) = map.next_entry::<String, String>()? {
+                if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::try_from(value)) {
+                    headers.append(name, value);
+                }
+            }
+            Ok(headers)
+        }
+    }
+    deserializer.deserialize_map(Headers)
 }
 
 impl Gateway {
@@ -129,35 +148,37 @@ impl Adapter for Http {
 }
 
 /// The answer as API Gateway wants it.
-async fn answer(response: Response<Body>) -> Result<String, Failure> {
+async fn answer(response: Response<Body>) -> Result<Box<RawValue>, Failure> {
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| Failure::new("BrokenAnswer", error))?;
-    let mut headers: Map<String, Value> = Map::new();
-    let mut cookies: Vec<Value> = Vec::new();
-    for (name, value) in &parts.headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        if name == SET_COOKIE {
-            cookies.push(value.into());
-        } else if let Some(Value::String(present)) = headers.get_mut(name.as_str()) {
-            // Several lines of one header mean the same as one line with commas.
-            present.push_str(", ");
-            present.push_str(&value);
-        } else {
-            headers.insert(name.as_str().to_owned(), value.into());
-        }
-    }
-    let (body, encoded) = match String::from_utf8(body.into()) {
-        Ok(text) => (text, false),
-        Err(bytes) => (STANDARD.encode(bytes.as_bytes()), true),
+    let (body, is_base64_encoded) = match std::str::from_utf8(&body) {
+        Ok(text) => (Cow::from(text), false),
+        Err(_) => (Cow::from(STANDARD.encode(&body)), true),
     };
-    let answer = json!({
-        "statusCode": parts.status.as_u16(),
-        "headers": headers,
-        "cookies": cookies,
-        "body": body,
-        "isBase64Encoded": encoded,
-    });
-    Ok(answer.to_string())
+    let cookies =
+        parts.headers.get_all(SET_COOKIE).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let status_code = parts.status.as_u16();
+    invoke::answer(&Answer { status_code, headers: &parts.headers, cookies, body, is_base64_encoded })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    status_code: u16,
+    #[serde(serialize_with = "lines")]
+    headers: &'a HeaderMap,
+    cookies: Vec<Cow<'a, str>>,
+    body: Cow<'a, str>,
+    is_base64_encoded: bool,
+}
+
+/// All but the cookies. Several lines of one header mean the same as one line with commas.
+fn lines<S: Serializer>(headers: &&HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(headers.keys().filter(|name| *name != SET_COOKIE).map(|name| {
+        let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let first = values.next().unwrap_or_default();
+        (name.as_str(), values.fold(first, |line, value| line + ", " + value))
+    }))
 }
 
 #[cfg(test)]

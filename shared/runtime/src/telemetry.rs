@@ -112,10 +112,10 @@ impl Telemetry {
     fn write(&self, level: &str, mut line: Map<String, Value>) {
         line.insert("level".to_owned(), level.into());
         line.insert("timestamp".to_owned(), format!("{:.3}", self.now()).into());
-        let mut text = Value::Object(line).to_string();
-        text.push('\n');
-        // There is nowhere to report that the log cannot be written.
-        let _ = self.sink.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
+        // A map of values is always JSON; and there is nowhere to report that the log cannot be written.
+        let mut text = serde_json::to_vec(&line).unwrap_or_default();
+        text.push(b'\n');
+        let _ = self.sink.lock().unwrap_or_else(PoisonError::into_inner).write_all(&text);
     }
 
     fn now(&self) -> Timestamp {

@@ -14,7 +14,7 @@ use catalog::{Book, BookId};
 use inventory::allocation::{Availability, Demand, Parcel, Shortage, allocate};
 use inventory::store::{decode_level, is_level, level_key, post};
 use inventory::{Level, LocationId, Locations, Posting, Sku};
-use kernel::{Backoff, Context, Event, Isbn, Money, MoneyError, TenantId};
+use kernel::{Backoff, Context, Event, Isbn, Money, MoneyError, TenantId, hex};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -305,7 +305,7 @@ fn fingerprint(request: &PlaceOrder) -> String {
         sha.update(text.len().to_be_bytes());
         sha.update(text);
     }
-    sha.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&sha.finalize()[..8])
 }
 
 fn placed_event(tenant: &TenantId, order: &Order, clock: &dyn kernel::Clock) -> Result<Event, MoneyError> {

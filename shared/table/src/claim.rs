@@ -4,11 +4,10 @@
 //! there or is not its own. It does not find blobs whose item was never written (a crash in between) or was replaced
 //! inside a transaction: they cost storage, nothing else.
 
-use std::fmt::Write;
-
 use async_trait::async_trait;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use kernel::hex;
 use sha2::{Digest, Sha256};
 
 use crate::error::Source;
@@ -103,12 +102,7 @@ fn blob_name(item: &Attributes, body: &[u8]) -> String {
         digest.update([0]);
     }
     digest.update(body);
-    let mut name = format!("{tenant}/{}/", text(item, KIND));
-    for byte in digest.finalize() {
-        // Writing to a string cannot fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
+    format!("{tenant}/{}/{}", text(item, KIND), hex(&digest.finalize()))
 }
 
 fn text<'a>(item: &'a Attributes, name: &str) -> &'a str {

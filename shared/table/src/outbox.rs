@@ -128,10 +128,18 @@ pub struct Window {
     hour: i64,
 }
 
+/// What an hour of a window holds.
+#[derive(Debug, Default)]
+pub struct Hour {
+    /// Oldest first, an aggregate's in the order of its versions.
+    pub events: Vec<Event>,
+    /// Items of the whole hour that cannot be read, wherever in it they belong: by key, and why.
+    pub damaged: Vec<(String, TableError)>,
+}
+
 impl Window {
-    /// The next hour's events, oldest first, an aggregate's in the order of its versions; an hour may have none.
-    /// `None` at the end of the window.
-    pub async fn next_hour(&mut self) -> Result<Option<Vec<Event>>, TableError> {
+    /// The next hour, which may be empty. `None` at the end of the window.
+    pub async fn next_hour(&mut self) -> Result<Option<Hour>, TableError> {
         let Ok(start) = Timestamp::from_second(self.hour.saturating_mul(HOUR)) else {
             return Ok(None);
         };
@@ -139,25 +147,29 @@ impl Window {
             return Ok(None);
         }
         let shards = (0..SHARDS).map(|shard| self.read(hour_partition(&self.tenant, start, shard)));
-        let mut events: Vec<Event> = try_join_all(shards).await?.into_iter().flatten().collect();
-        events.retain(|event| (self.from..self.to).contains(&event.time));
-        events.sort_by(|left, right| {
+        let mut hour = Hour::default();
+        for item in try_join_all(shards).await?.into_iter().flatten() {
+            match decode(&item) {
+                Ok(event) => hour.events.push(event),
+                Err(error) => hour.damaged.push((item.text(SK).unwrap_or_default().to_owned(), error)),
+            }
+        }
+        hour.events.retain(|event| (self.from..self.to).contains(&event.time));
+        hour.events.sort_by(|left, right| {
             (left.time, left.aggregate_version, left.id).cmp(&(right.time, right.aggregate_version, right.id))
         });
         self.hour += 1;
-        Ok(Some(events))
+        Ok(Some(hour))
     }
 
-    async fn read(&self, partition: Partition) -> Result<Vec<Event>, TableError> {
-        let mut events = Vec::new();
+    async fn read(&self, partition: Partition) -> Result<Vec<Item>, TableError> {
+        let mut items = Vec::new();
         let mut query = Query::partition(partition).limit(1000).consistency(Consistency::Strong);
         loop {
             let page = self.table.query_items(query.clone()).await?;
-            for item in &page.items {
-                events.push(decode(item)?);
-            }
+            items.extend(page.items);
             match page.next {
-                None => return Ok(events),
+                None => return Ok(items),
                 next => query = query.start(next),
             }
         }

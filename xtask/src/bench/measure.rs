@@ -187,7 +187,8 @@ impl Lab<'_> {
         secure: bool,
     ) -> anyhow::Result<(u64, BTreeMap<String, Usage>)> {
         let cloud = self.cloud(case, count)?;
-        let figures = self.file(&format!("callgrind/{binary}.out"));
+        let operation = case.map_or("start", |case| case.operation);
+        let figures = self.file(&format!("callgrind/{binary}-{operation}.out"));
         shell::create(&figures)?;
         let mut function = self.launch(binary, &cloud, secure)?.start_counted(&figures)?;
         if let Some(case) = case {

@@ -1,8 +1,9 @@
 use kernel::{Clock, Event};
+use serde_json::json;
 use testkit::{Effect, FaultInjector, Side, crash_points};
 
 use super::*;
-use crate::world::{World, block_on, huge, ids, mapped, tenant};
+use crate::world::{TABLE, World, block_on, huge, ids, mapped, tenant};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -119,7 +120,10 @@ async fn an_event_no_topic_takes_is_named_and_the_others_go() {
     let events = world.committed(3).await;
     let done = run(&world, large.time, world.clock.now(), MINUTE).await;
     assert_eq!((done.listed, done.published, done.next), (4, 3, None));
-    assert_eq!((done.refused[0].id, done.refused[0].code.as_str()), (large.id, "too_large"));
+    assert_eq!(
+        (done.refused[0].id.as_str(), done.refused[0].code.as_str()),
+        (large.id.to_string().as_str(), "too_large")
+    );
     world.assert_all_arrived(&events);
 }
 
@@ -140,6 +144,22 @@ async fn a_table_that_cannot_be_read_is_an_error_at_first_and_an_interruption_la
     assert!(done.interruption.is_some());
     reads.always("Query", Side::Before, Effect::ServerError);
     republish(&table, &world.publisher, &tenant, events[0].time, to, MINUTE).await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_no_event_any_more_is_told_and_holds_up_nobody() {
+    let world = World::new(FaultInjector::new());
+    let events = world.committed(3).await;
+    let item = world.dynamo.execute("Scan", json!({ "TableName": TABLE }))["Items"][1].clone();
+    let key = json!({ "pk": item["pk"], "sk": item["sk"] });
+    world.dynamo.execute("UpdateItem", json!({ "TableName": TABLE, "Key": key, "UpdateExpression": "REMOVE d" }));
+
+    let done = run(&world, events[0].time, world.clock.now(), MINUTE).await;
+    assert_eq!((done.listed, done.published, done.next), (2, 2, None));
+    assert_eq!(
+        (done.refused[0].id.as_str(), done.refused[0].code.as_str()),
+        (item["sk"]["S"].as_str().unwrap(), "undecodable_event")
+    );
 }
 
 fn hours(hours: u64) -> Duration {

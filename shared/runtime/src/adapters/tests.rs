@@ -9,7 +9,7 @@ use super::*;
 
 async fn call(adapter: impl Adapter, event: Value) -> Result<Value, Failure> {
     let done = adapter.call(&event.to_string(), &Call::test()).await?;
-    Ok(serde_json::from_str(&done.answer).unwrap())
+    Ok(serde_json::from_str(done.answer.get()).unwrap())
 }
 
 /// Knows one token.
@@ -92,7 +92,7 @@ async fn a_queues_batch_goes_through_messaging_and_comes_back_as_a_report() {
     let queue = Queue { consumer: Consumer::new(graveyard.clone(), 5), handler: Arc::new(Again) };
 
     let done = queue.call(&batch.to_string(), &Call::test()).await.unwrap();
-    let answer: Value = serde_json::from_str(&done.answer).unwrap();
+    let answer: Value = serde_json::from_str(done.answer.get()).unwrap();
     assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "m-1" }] }));
     assert!(done.failed);
     assert_eq!(graveyard.0.lock().unwrap().len(), 1);

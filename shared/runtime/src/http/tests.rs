@@ -2,6 +2,8 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use web::{Cors, Json};
 
+use serde_json::json;
+
 use super::*;
 
 /// A request as API Gateway sends it, with some members replaced.
@@ -30,7 +32,7 @@ fn event(changes: Value) -> String {
 
 async fn send(router: Router, event: String) -> Result<(Value, Done), Failure> {
     let done = Http(web::finish(router, Cors::default())).call(&event, &Call::test()).await?;
-    Ok((serde_json::from_str(&done.answer).unwrap(), done))
+    Ok((serde_json::from_str(done.answer.get()).unwrap(), done))
 }
 
 async fn echo(request: Request<Body>) -> impl IntoResponse {

@@ -18,7 +18,7 @@ async fn read(table: &Table, id: &str) -> Option<Versioned<Note>> {
 
 async fn events(table: &Table) -> Vec<Event> {
     let end = clock().now().checked_add(Duration::from_secs(1)).unwrap();
-    outbox::window(table, &tenant(), clock().now(), end).next_hour().await.unwrap().unwrap()
+    outbox::window(table, &tenant(), clock().now(), end).next_hour().await.unwrap().unwrap().events
 }
 
 #[tokio::test]
