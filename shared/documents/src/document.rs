@@ -34,6 +34,8 @@ pub struct NewDocument {
     pub external_id: String,
     /// Which state of that thing: a version, a time of change, a delivery's id.
     pub revision: String,
+    /// Hash of the payload, to tell a repetition from a mistake.
+    pub digest: String,
 }
 
 impl NewDocument {
@@ -65,6 +67,7 @@ pub struct Document {
     pub source: String,
     pub external_id: String,
     pub revision: String,
+    pub digest: String,
     pub state: State,
     pub received_at: Timestamp,
     /// When it came into its state.
@@ -226,7 +229,7 @@ impl Document {
     #[must_use]
     pub fn new(tenant: &TenantId, new: NewDocument, now: Timestamp, grace: Duration) -> Self {
         let id = new.id(tenant);
-        let NewDocument { kind, shape, connection, source, external_id, revision } = new;
+        let NewDocument { kind, shape, connection, source, external_id, revision, digest } = new;
         Self {
             id,
             kind,
@@ -235,6 +238,7 @@ impl Document {
             source,
             external_id,
             revision,
+            digest,
             state: State::New,
             received_at: now,
             changed_at: now,

@@ -19,6 +19,7 @@ fn document() -> Document {
         source: "catalog".into(),
         external_id: "42".into(),
         revision: "1".into(),
+        digest: String::new(),
     };
     Document::new(&"acme.test".parse().unwrap(), new, noon(), Duration::from_secs(60))
 }
@@ -46,8 +47,8 @@ fn done(id: &str) -> Outcome {
 fn the_same_thing_is_the_same_document_and_another_revision_is_another() {
     let tenant: TenantId = "acme.test".parse().unwrap();
     let new = |revision: &str, tenant: &TenantId| {
-        let Document { kind, shape, connection, source, external_id, .. } = document();
-        NewDocument { kind, shape, connection, source, external_id, revision: revision.into() }.id(tenant)
+        let Document { kind, shape, connection, source, external_id, digest, .. } = document();
+        NewDocument { kind, shape, connection, source, external_id, revision: revision.into(), digest }.id(tenant)
     };
     assert_eq!(new("1", &tenant), document().id);
     assert_ne!(new("2", &tenant), document().id);
