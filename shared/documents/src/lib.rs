@@ -6,15 +6,20 @@
 //! | know which state follows which | [`State`] |
 //! | say how a remote call ended | [`Outcome`], one of eleven classes |
 //! | decide when it is tried again | [`Policy`], [`RetryBudget`] |
+//! | know what changed between two snapshots, or merge three | [`change`], [`merge`] |
+//! | translate | [`Mapper`] |
 //! | take documents in, work on them, find those left behind | [`Documents`] |
 //!
 //! It knows no system on the other side and no protocol. It never calls one: connectors do, and report.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+pub mod change;
 mod connections;
 mod document;
 mod intake;
+mod mapper;
+pub mod merge;
 mod name;
 mod operate;
 mod outcome;
@@ -41,6 +46,7 @@ pub use document::{
     Ticket,
 };
 pub use intake::{DOCUMENT_RECEIVED, Intake, ReceiveError, Received};
+pub use mapper::{Mapper, Unmappable};
 pub use name::{ConnectionId, DocumentType, InvalidName};
 pub use operate::{CommandError, Filter, Many};
 pub use outcome::{Class, Item, Outcome, Reaction, Remote, Report};
