@@ -15,7 +15,7 @@ use crate::{ConnectionId, DocumentType, Documents};
 pub const DOCUMENT_RECEIVED: &str = "documents.document.received.v1";
 
 /// How long the message about a new document has before the sweep does its work.
-const GRACE: Duration = Duration::from_secs(60);
+pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
 kernel::typed_id!(
     /// What documents are about: those about the same thing are told of in order.

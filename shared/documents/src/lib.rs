@@ -8,16 +8,20 @@
 //! | decide when it is tried again | [`Policy`], [`RetryBudget`] |
 //! | know what changed between two snapshots, or merge three | [`change`], [`merge`] |
 //! | translate | [`Mapper`] |
+//! | read a whole source into documents | [`batch`] |
+//! | run something by the clock, never twice at once | [`jobs`] |
 //! | take documents in, work on them, find those left behind | [`Documents`] |
 //!
 //! It knows no system on the other side and no protocol. It never calls one: connectors do, and report.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+pub mod batch;
 pub mod change;
 mod connections;
 mod document;
 mod intake;
+pub mod jobs;
 mod mapper;
 pub mod merge;
 mod name;

@@ -13,6 +13,10 @@ pub trait Mapper: Send + Sync {
     fn to_remote(&self, local: &Value) -> Result<Value, Unmappable>;
 
     /// What the other side's words mean here.
+    #[expect(
+        clippy::wrong_self_convention,
+        reason = "it converts from their words to ours, with what the mapper knows"
+    )]
     fn from_remote(&self, remote: &Value) -> Result<Value, Unmappable>;
 }
 

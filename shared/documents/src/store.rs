@@ -434,7 +434,7 @@ fn damaged(what: &str) -> TableError {
     TableError::Corrupt { what: what.to_owned(), source: None }
 }
 
-fn table_error(error: TransactionError) -> TableError {
+pub(crate) fn table_error(error: TransactionError) -> TableError {
     match error {
         TransactionError::Table(error) => error,
         other @ (TransactionError::Conditions(_) | TransactionError::TokenReused) => {
