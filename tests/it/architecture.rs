@@ -134,7 +134,9 @@ fn contexts_know_no_aws_service_and_open_no_socket() {
 fn nothing_that_is_deployed_is_linked_with_tools_of_tests() {
     for package in packages_in("functions") {
         let found = linked(package);
-        for double in ["testkit", "standins", "dynoxide-rs", "rusqlite", "proptest", "webpki-roots"] {
+        for double in [
+            "testkit", "standins", "shopify-standin", "apollo-compiler", "dynoxide-rs", "rusqlite", "proptest", "webpki-roots",
+        ] {
             assert!(!found.contains(double), "{} is linked with {double}", package.name);
         }
     }
