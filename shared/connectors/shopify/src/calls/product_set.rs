@@ -1,0 +1,94 @@
+//! Creates or replaces a product, by our own id of it. Repeatable: the id finds what an earlier try made.
+
+use bytes::Bytes;
+use http::Request;
+use kernel::Timestamp;
+use serde::Deserialize;
+
+use super::{Sent, Store};
+use crate::Gid;
+use crate::answer::{self, Answer, UserError};
+use crate::document::PRODUCT_SET;
+use crate::map::product::{Product, to_remote};
+
+/// What the store made of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    pub id: Gid,
+    pub updated_at: Timestamp,
+    /// Up to 250 of them.
+    pub variants: Vec<SavedVariant>,
+}
+
+/// The store's names of a variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedVariant {
+    pub id: Gid,
+    pub sku: Option<String>,
+    pub item: Gid,
+}
+
+/// How the mutation ended: the product, or why not.
+pub type Ended = Result<Saved, Vec<UserError>>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    product_set: Payload,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload {
+    product: Option<Node>,
+    user_errors: Vec<UserError>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Node {
+    id: Gid,
+    updated_at: Timestamp,
+    variants: Nodes,
+}
+
+#[derive(Deserialize)]
+struct Nodes {
+    nodes: Vec<VariantNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VariantNode {
+    id: Gid,
+    sku: Option<String>,
+    inventory_item: Identified,
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: Gid,
+}
+
+pub fn request(store: &Store, id: &str, product: &Product) -> Result<Request<Bytes>, http::Error> {
+    store.graphql(&PRODUCT_SET, &to_remote(id, product))
+}
+
+/// The errors stay beside the product, because the circuit wants to see them ([`crate::breaker::Event::of`]); what they mean is
+/// [`answer::user_errors`].
+pub fn read(sent: Sent, now: Timestamp) -> Answer<Ended> {
+    answer::read::<Data>(sent, true, now).and_then(|data| match data.product_set.product {
+        Some(product) if data.product_set.user_errors.is_empty() => Ok(Ok(saved(product))),
+        Some(_) | None if !data.product_set.user_errors.is_empty() => Ok(Err(data.product_set.user_errors)),
+        Some(_) | None => Err(super::misread(&crate::map::MapError::Shape("neither a product nor errors".to_owned()))),
+    })
+}
+
+fn saved(product: Node) -> Saved {
+    let variants = product.variants.nodes.into_iter().map(|variant| SavedVariant {
+        id: variant.id,
+        sku: variant.sku,
+        item: variant.inventory_item.id,
+    });
+    Saved { id: product.id, updated_at: product.updated_at, variants: variants.collect() }
+}

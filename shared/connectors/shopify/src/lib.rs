@@ -1,0 +1,32 @@
+//! The connector to Shopify stores: builds requests, reads answers, says how each call ended, and translates between our
+//! words and theirs, both ways.
+//!
+//! | I want to | use |
+//! |---|---|
+//! | call a store | [`calls`]: a request builder and an answer reader a file; [`answer`] says how it ended |
+//! | know when I may call | [`limiter`], one bucket a store for all workers; [`breaker`], one circuit a store and entity |
+//! | take a webhook | [`webhook::verify`]; what it gives is the only thing handlers take |
+//! | connect a store | [`install`] |
+//! | translate | [`map`] |
+//! | tell our own change from theirs | [`echo`] |
+//!
+//! It never opens a socket: a request goes through the [`web::transport::Transport`] of whoever calls. It keeps no token.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
+
+pub mod answer;
+pub mod breaker;
+pub mod calls;
+pub mod document;
+pub mod echo;
+mod gid;
+pub mod install;
+pub mod limiter;
+pub mod map;
+mod shop;
+#[cfg(test)]
+mod testing;
+pub mod webhook;
+
+pub use gid::{Gid, InvalidGid};
+pub use shop::{InvalidShop, Shop};
