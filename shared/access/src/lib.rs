@@ -7,15 +7,21 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 mod authenticate;
+mod cognito;
 mod credentials;
 mod email;
+mod jose;
+mod keys;
 mod lockout;
 mod password;
+mod provider;
+mod rbac;
 mod register;
 mod service;
 mod store;
 #[cfg(test)]
 mod testing;
+mod token;
 mod user;
 
 use std::fmt;
@@ -27,11 +33,19 @@ use table::Table;
 use crate::password::Hasher;
 
 pub use authenticate::{AuthenticateError, Identity};
+pub use cognito::{Cognito, CognitoPool};
 pub use email::{Email, InvalidEmail};
+pub use keys::{InvalidKeys, Keyring, NoRandomness, rotated};
 pub use lockout::{MAX_FAILURES, WINDOW_SECONDS};
 pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, PasswordError};
+pub use provider::{IdentityProvider, Login, Person, ProviderError};
+pub use rbac::{
+    BASE_ROLES, CATALOGUE, Effect, Grant, InvalidNode, InvalidRoles, Locations, MAX_ROLES, Node, Org, Permission,
+    Place, Resolver, RoleDefinition, Roles, permits, public_scopes,
+};
 pub use register::RegisterError;
 pub use service::{InvalidServiceName, SecretError, ServiceName, Services};
+pub use token::{ACCESS_SECONDS, AccessClaims, HOP_SECONDS, HopClaims, Issuer, TokenError, Tokens};
 pub use user::{MAX_NAME_BYTES, NewUser, Role, User, UserId, Violation};
 
 /// The use cases around users. Cheap to clone.

@@ -4,11 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kernel::{ManualClock, TenantId, Timestamp};
+use secrecy::SecretString;
 use table::Table;
 use testkit::{FaultInjector, LocalDynamo};
+use web::BoxError;
+use web::secret::Secret;
 
 use crate::password::Hasher;
 use crate::{Access, Identity, NewUser};
@@ -24,6 +28,20 @@ pub(crate) fn ada() -> NewUser {
 
 pub(crate) fn basic(email: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{email}:{password}")))
+}
+
+/// A secret that stays as it is.
+pub(crate) struct FixedSecret(pub(crate) SecretString);
+
+#[async_trait]
+impl Secret for FixedSecret {
+    async fn read(&self) -> Result<SecretString, BoxError> {
+        Ok(self.0.clone())
+    }
+
+    async fn refresh(&self) -> Result<SecretString, BoxError> {
+        self.read().await
+    }
 }
 
 pub(crate) struct World {

@@ -1,0 +1,93 @@
+//! The permissions there are, each with the routes that need it, as data. A test holds the list against the routes of all
+//! templates, in both directions, so a route without a permission does not pass.
+//!
+//! A permission's name is also the OAuth scope an application asks for.
+
+/// A permission and what it opens.
+#[derive(Debug, Clone, Copy)]
+pub struct Permission {
+    /// `orders:read`. A scope an application may ask for.
+    pub name: &'static str,
+    /// For people who are asked for consent or give roles.
+    pub about: &'static str,
+    /// As in the templates: `GET /store/v1/orders/{id}`.
+    pub routes: &'static [&'static str],
+}
+
+const fn permission(name: &'static str, about: &'static str, routes: &'static [&'static str]) -> Permission {
+    Permission { name, about, routes }
+}
+
+/// Every permission, by name.
+pub const CATALOGUE: &[Permission] = &[
+    permission("books:read", "see the catalogue", &["GET /store/v1/books", "GET /store/v1/books/{id}"]),
+    permission(
+        "books:write",
+        "change the catalogue",
+        &[
+            "POST /store/v1/books",
+            "POST /store/v1/books/batch",
+            "PATCH /store/v1/books/{id}",
+            "DELETE /store/v1/books/{id}",
+        ],
+    ),
+    permission(
+        "operations:write",
+        "look at dead letters, send them back, publish again",
+        &[
+            "GET /v1/operations/dead-letters/{queue}",
+            "POST /v1/operations/dead-letters/{queue}/redrive",
+            "POST /v1/operations/outbox/republish",
+        ],
+    ),
+    permission("orders:read", "see orders", &["GET /store/v1/orders", "GET /store/v1/orders/{id}"]),
+    permission("orders:report", "say what became of a parcel", &["POST /store/v1/orders/{id}/status"]),
+    permission(
+        "orders:write",
+        "place and cancel orders",
+        &["POST /store/v1/orders", "POST /store/v1/orders/{id}/cancel"],
+    ),
+    permission("profile:read", "see one's own profile", &["GET /store/v1/me"]),
+    permission(
+        "shipments:read",
+        "see parcels of a warehouse",
+        &["GET /warehouses/{name}/v1/shipments", "GET /warehouses/{name}/v1/shipments/{id}"],
+    ),
+    permission("shipments:write", "have a warehouse send parcels", &["POST /warehouses/{name}/v1/shipments"]),
+    permission(
+        "stock:read",
+        "see the stock of a warehouse and its ledger",
+        &[
+            "GET /warehouses/{name}/v1/inventory",
+            "GET /warehouses/{name}/v1/inventory/{isbn}",
+            "GET /warehouses/{name}/v1/inventory/{isbn}/ledger",
+        ],
+    ),
+    permission(
+        "stock:write",
+        "count and adjust the stock of a warehouse",
+        &[
+            "PUT /warehouses/{name}/v1/inventory",
+            "PUT /warehouses/{name}/v1/inventory/{isbn}",
+            "POST /warehouses/{name}/v1/inventory/adjustments",
+        ],
+    ),
+    permission(
+        "warehouses:read",
+        "see the warehouses and the stock they last reported",
+        &["GET /store/v1/warehouses", "GET /store/v1/warehouses/{id}", "GET /store/v1/inventory"],
+    ),
+    permission("warehouses:register", "say where a warehouse is", &["POST /store/v1/warehouses/register"]),
+];
+
+/// Whether one of these scopes opens the route.
+#[must_use]
+pub fn permits<'a>(scopes: impl IntoIterator<Item = &'a str>, route: &str) -> bool {
+    let needed = CATALOGUE.iter().find(|permission| permission.routes.contains(&route));
+    needed.is_some_and(|needed| scopes.into_iter().any(|scope| scope == needed.name))
+}
+
+/// What an application may ask for, beside `openid`, `profile`, `email` and `offline_access`.
+pub fn public_scopes() -> impl Iterator<Item = &'static str> {
+    CATALOGUE.iter().map(|permission| permission.name)
+}

@@ -1,0 +1,115 @@
+//! What grants are given on: the tenant, its companies, franchise groups and locations, and how they lie below each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Longest name of a company, group or location, in bytes.
+const MAX_NAME: usize = 64;
+
+/// A place a grant can be given on; as text `tenant`, `company:x`, `franchise:x` or `location:x`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Node {
+    Tenant,
+    Company(String),
+    Franchise(String),
+    Location(String),
+}
+
+/// The text is no node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected `tenant`, or `company:`, `franchise:` or `location:` and 1 to {MAX_NAME} of a-z, 0-9, `-`, `_`")]
+pub struct InvalidNode;
+
+impl FromStr for Node {
+    type Err = InvalidNode;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNode> {
+        if text == "tenant" {
+            return Ok(Self::Tenant);
+        }
+        let (kind, name) = text.split_once(':').ok_or(InvalidNode)?;
+        let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        if !(1..=MAX_NAME).contains(&name.len()) || !name.bytes().all(allowed) {
+            return Err(InvalidNode);
+        }
+        match kind {
+            "company" => Ok(Self::Company(name.to_owned())),
+            "franchise" => Ok(Self::Franchise(name.to_owned())),
+            "location" => Ok(Self::Location(name.to_owned())),
+            _ => Err(InvalidNode),
+        }
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tenant => f.write_str("tenant"),
+            Self::Company(name) => write!(f, "company:{name}"),
+            Self::Franchise(name) => write!(f, "franchise:{name}"),
+            Self::Location(name) => write!(f, "location:{name}"),
+        }
+    }
+}
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        kernel::private::deserialize(deserializer)
+    }
+}
+
+/// Where a location belongs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Place {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub franchises: BTreeSet<String>,
+}
+
+/// The tenant's tree. A franchise group holds locations, and companies with all of theirs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Org {
+    /// Locations and where they belong.
+    #[serde(default)]
+    pub locations: BTreeMap<String, Place>,
+    /// Companies and the franchise groups they are in as a whole.
+    #[serde(default)]
+    pub companies: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Org {
+    /// The node and everything above it.
+    pub(crate) fn above(&self, node: &Node) -> BTreeSet<Node> {
+        let mut above = BTreeSet::from([Node::Tenant, node.clone()]);
+        match node {
+            Node::Tenant | Node::Franchise(_) => {}
+            Node::Company(company) => above.extend(self.groups_of(company)),
+            Node::Location(location) => {
+                if let Some(place) = self.locations.get(location) {
+                    above.extend(place.franchises.iter().cloned().map(Node::Franchise));
+                    if let Some(company) = &place.company {
+                        above.insert(Node::Company(company.clone()));
+                        above.extend(self.groups_of(company));
+                    }
+                }
+            }
+        }
+        above
+    }
+
+    fn groups_of(&self, company: &str) -> impl Iterator<Item = Node> {
+        self.companies.get(company).into_iter().flatten().cloned().map(Node::Franchise)
+    }
+}

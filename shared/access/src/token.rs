@@ -1,0 +1,188 @@
+//! Tokens as they are handed out: what an access token says, and how one is made and read.
+//!
+//! An access token is a signed JWT (RFC 9068, `at+jwt`) inside an encrypted one: the signature says who made it, the
+//! encryption keeps its claims from the application that carries it. An ID token is signed only, because the application is
+//! to read it. A hop assertion is what the public gateway shows to the functions behind it, for a minute. Whether a
+//! session or a principal still stands is not in a token; see `session`.
+
+use kernel::{TenantId, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use web::BoxError;
+
+use crate::jose::{EncryptionKey, JoseError, VerifyingKey};
+use crate::keys::{KeySet, Keyring, LONGEST_TOKEN, NoRandomness};
+
+/// Seconds an access token lives.
+pub const ACCESS_SECONDS: i64 = LONGEST_TOKEN;
+/// Seconds a hop assertion lives.
+pub const HOP_SECONDS: i64 = 60;
+/// Clocks may differ by this much, in seconds: a token may be this far from the future.
+const SKEW: i64 = 60;
+
+const ACCESS: &str = "at+jwt";
+const HOP: &str = "hop+jwt";
+const ID: &str = "JWT";
+
+/// What an access token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    /// Who made it.
+    pub iss: String,
+    /// For whom: the platform's APIs.
+    pub aud: String,
+    /// Who it speaks for: a user or a service principal.
+    pub sub: String,
+    /// The application that got it.
+    pub client_id: String,
+    /// Epoch seconds; a number and nothing else.
+    pub exp: i64,
+    pub iat: i64,
+    pub jti: String,
+    /// The session; none for a service principal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The principal's epoch when it was made: a later one ends it.
+    pub epoch: u64,
+    pub tenant: TenantId,
+    /// Separated by spaces.
+    pub scope: String,
+    /// The role routes ask for.
+    pub role: String,
+}
+
+/// What the gateway says of a caller to the function behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HopClaims {
+    pub iss: String,
+    pub aud: String,
+    pub sub: String,
+    pub exp: i64,
+    pub iat: i64,
+    pub tenant: TenantId,
+    pub scope: String,
+    pub role: String,
+}
+
+/// Claims every token of ours has.
+pub(crate) trait Timed {
+    fn times(&self) -> (i64, i64);
+    fn parties(&self) -> (&str, &str);
+}
+
+impl Timed for AccessClaims {
+    fn times(&self) -> (i64, i64) {
+        (self.iat, self.exp)
+    }
+
+    fn parties(&self) -> (&str, &str) {
+        (&self.iss, &self.aud)
+    }
+}
+
+impl Timed for HopClaims {
+    fn times(&self) -> (i64, i64) {
+        (self.iat, self.exp)
+    }
+
+    fn parties(&self) -> (&str, &str) {
+        (&self.iss, &self.aud)
+    }
+}
+
+/// Who makes tokens, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// Its URL, as in the discovery document.
+    pub url: String,
+    /// The `aud` of access tokens.
+    pub audience: String,
+}
+
+/// Makes and reads tokens of one issuer.
+#[derive(Clone)]
+pub struct Tokens {
+    issuer: Issuer,
+    keyring: Keyring,
+}
+
+/// A token could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    #[error("the keys cannot be used")]
+    Keys(#[source] BoxError),
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
+
+impl Tokens {
+    #[must_use]
+    pub fn new(issuer: Issuer, keyring: Keyring) -> Self {
+        Self { issuer, keyring }
+    }
+
+    /// The nested token.
+    pub async fn access(&self, claims: &AccessClaims, now: Timestamp) -> Result<String, TokenError> {
+        let keys = self.keyring.keys().await.map_err(TokenError::Keys)?;
+        let signed = sign(&keys, ACCESS, claims, now)?;
+        let encryption = keys.encryption(now).map_err(|error| TokenError::Keys(error.into()))?;
+        Ok(encryption.seal(&signed).ok_or(NoRandomness)?)
+    }
+
+    /// A token an application reads itself.
+    pub async fn identity(&self, claims: &serde_json::Value, now: Timestamp) -> Result<String, TokenError> {
+        let keys = self.keyring.keys().await.map_err(TokenError::Keys)?;
+        sign(&keys, ID, claims, now)
+    }
+
+    /// The gateway's word for a caller.
+    pub async fn hop(&self, claims: &HopClaims, now: Timestamp) -> Result<String, TokenError> {
+        let keys = self.keyring.keys().await.map_err(TokenError::Keys)?;
+        sign(&keys, HOP, claims, now)
+    }
+
+    /// The claims of a nested token of ours whose time is not over; `None` for anything else. An error is an outage.
+    pub async fn read(&self, token: &str, now: Timestamp) -> Result<Option<AccessClaims>, BoxError> {
+        let open = |keys: &KeySet| {
+            let signed = EncryptionKey::open(keys.decrypting(now), token)?;
+            VerifyingKey::verify(keys.verifying(now), Some(ACCESS), &signed)
+        };
+        Ok(self.opened(open).await?.and_then(|payload| self.valid(&payload, now)))
+    }
+
+    /// The claims of a hop assertion of ours whose time is not over.
+    pub async fn read_hop(&self, token: &str, now: Timestamp) -> Result<Option<HopClaims>, BoxError> {
+        let open = |keys: &KeySet| VerifyingKey::verify(keys.verifying(now), Some(HOP), token);
+        Ok(self.opened(open).await?.and_then(|payload| self.valid(&payload, now)))
+    }
+
+    /// Tries again with fresh keys when the token names one that is not known here.
+    async fn opened(&self, open: impl Fn(&KeySet) -> Result<Vec<u8>, JoseError>) -> Result<Option<Vec<u8>>, BoxError> {
+        let keys = self.keyring.keys().await?;
+        match open(&keys) {
+            Err(JoseError::UnknownKey) => {
+                let fresh = self.keyring.refetched().await?;
+                Ok(fresh.and_then(|keys| open(&keys).ok()))
+            }
+            opened => Ok(opened.ok()),
+        }
+    }
+
+    fn valid<C: Timed + DeserializeOwned>(&self, payload: &[u8], now: Timestamp) -> Option<C> {
+        let claims: C = serde_json::from_slice(payload).ok()?;
+        let (iat, exp) = claims.times();
+        let now = now.as_second();
+        let timely = now < exp && iat <= now + SKEW && exp - iat <= LONGEST_TOKEN;
+        (timely && claims.parties() == (&*self.issuer.url, &*self.issuer.audience)).then_some(claims)
+    }
+}
+
+fn sign(keys: &KeySet, typ: &str, claims: &impl Serialize, now: Timestamp) -> Result<String, TokenError> {
+    // Strings and numbers always serialise.
+    let payload = serde_json::to_vec(claims).unwrap_or_default();
+    let key = keys.signing(now).map_err(|error| TokenError::Keys(error.into()))?;
+    Ok(key.sign(typ, &payload).ok_or(NoRandomness)?)
+}
+
+#[cfg(test)]
+mod tests;
