@@ -1,19 +1,22 @@
 //! Who is calling with e-mail and password.
 //!
 //! An unknown address, a wrong password and a locked user are answered alike, and after the same work: one read and one
-//! hash. Guesses that are under way at the very moment a user gets locked are all judged, so their number is bounded by
-//! how many sign-ins run at once, not by the lock.
+//! hash. Once somebody is guessing, every guess is counted before it is judged. Only the first guesses, when nobody has failed
+//! lately, are judged before they are counted: their number is bounded by how many sign-ins run at once.
 
 use kernel::TenantId;
-use table::{Consistency, TableError, Versioned};
+use table::{Consistency, TableError, TransactionError, Versioned};
+use web::BoxError;
 
 use crate::Access;
+use crate::audit::{AuditEntry, AuditKind};
 use crate::credentials::Credentials;
 use crate::lockout::{Failures, MAX_FAILURES};
 use crate::password::PasswordError;
+use crate::register::unexpected;
 use crate::service::SecretError;
-use crate::store::{LockoutItem, decode_failures, decode_user, lockout_key, user_key};
-use crate::user::{Role, UserId};
+use crate::store::{AuditItem, LockoutItem, decode_failures, decode_user, lockout_key, user_key};
+use crate::user::{Role, UserId, UserStatus};
 
 /// Somebody known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub enum AuthenticateError {
     Password(#[from] PasswordError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error("the token cannot be judged")]
+    Token(#[source] BoxError),
     /// Others kept failing at the same time; nobody is let in on a count that was not kept.
     #[error("a failed sign-in could not be counted")]
     Contended,
@@ -53,46 +58,66 @@ impl Access {
         let user = items.next().flatten().map(decode_user).transpose()?;
         let failures = decode_failures(items.next().flatten())?;
 
-        let right = self.hasher.verify(&password, user.as_ref().map(|user| &user.password))?;
         let now = self.clock.now();
-        match user {
-            _ if failures.value.is_locked(now) => Ok(None),
-            Some(user) if right => {
-                if !failures.value.is_clear(now) {
-                    self.clear_failures(tenant, id, failures.version).await?;
+        let is_locked = failures.value.is_locked(now);
+        // Where somebody is guessing already, the guess is counted before the hash, so that guesses at the same time cannot
+        // outrun the count. Where nobody is, signing in writes nothing.
+        let is_watched = !is_locked && !failures.value.is_clear(now);
+        let counted = if is_watched { self.count_failure(tenant, id, failures).await? } else { Some(failures) };
+
+        let kept = user.as_ref().and_then(|user| user.password.as_ref());
+        let right = self.hasher.verify(&password, kept)?;
+        match (user, counted) {
+            (_, _) if is_locked => Ok(None),
+            // It was locked meanwhile.
+            (_, None) => Ok(None),
+            (Some(user), Some(counted)) if right && user.status == UserStatus::Active => {
+                if is_watched {
+                    self.clear_failures(tenant, id, counted.version).await?;
                 }
                 Ok(Some(Identity { principal: id.to_string(), role: user.role }))
             }
-            Some(_) | None => {
-                self.count_failure(tenant, id, failures).await?;
+            (Some(_) | None, Some(counted)) => {
+                if !is_watched {
+                    self.count_failure(tenant, id, counted).await?;
+                }
                 Ok(None)
             }
         }
     }
 
-    /// Adds a failure to what was seen, or to what others have made of it since.
+    /// Adds a failure to what was seen, or to what others have made of it since, and to the audit trail; gives what is kept
+    /// then, or `None` when it is locked and nothing was added.
     async fn count_failure(
         &self,
         tenant: &TenantId,
         id: UserId,
         seen: Versioned<Failures>,
-    ) -> Result<(), AuthenticateError> {
+    ) -> Result<Option<Versioned<Failures>>, AuthenticateError> {
         let now = self.clock.now();
         let mut seen = seen;
         // Each lost race is a failure somebody else counted, and so many of them lock.
         for _ in 0..=2 * MAX_FAILURES {
             if seen.value.is_locked(now) {
-                return Ok(());
+                return Ok(None);
             }
-            let item = LockoutItem { user: id, failures: seen.value.and_one(now) };
-            let written = match seen.version {
-                0 => self.table.create(tenant, &item).await,
-                version => self.table.update(tenant, &item, version).await.map(|_| ()),
+            let failures = seen.value.and_one(now);
+            let item = LockoutItem { user: id, failures: failures.clone() };
+            let subject = id.to_string();
+            let entry = AuditEntry::new(&*self.clock, AuditKind::SignInFailed, &subject, &subject);
+            let mut transaction = self.table.transaction(tenant);
+            match seen.version {
+                0 => transaction.create(&item),
+                version => transaction.put_versioned(&item, version),
             };
-            match written {
-                Ok(()) => return Ok(()),
-                Err(TableError::ConditionFailed { old }) => seen = decode_failures(old)?,
-                Err(error) => return Err(error.into()),
+            transaction.create(&AuditItem(entry));
+            match transaction.commit().await {
+                Ok(()) => return Ok(Some(Versioned { value: failures, version: seen.version + 1 })),
+                Err(TransactionError::Conditions(mut failed)) => {
+                    let old = failed.first_mut().and_then(Option::take).and_then(|failed| failed.old);
+                    seen = decode_failures(old)?;
+                }
+                Err(error) => return Err(unexpected(error).into()),
             }
         }
         Err(AuthenticateError::Contended)

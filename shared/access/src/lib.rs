@@ -6,18 +6,25 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+mod application;
+mod audit;
 mod authenticate;
+mod bearer;
 mod cognito;
 mod credentials;
+mod directory;
 mod email;
 mod jose;
 mod keys;
 mod lockout;
+mod oauth;
+mod opaque;
 mod password;
 mod provider;
 mod rbac;
 mod register;
 mod service;
+mod session;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -32,11 +39,22 @@ use table::Table;
 
 use crate::password::Hasher;
 
+pub use application::{AppId, Application, Kind, OPENID_SCOPES, Registration, Site, Tile};
+pub use audit::{AuditEntry, AuditId, AuditKind, AuditTrail};
 pub use authenticate::{AuthenticateError, Identity};
+pub use bearer::TokenDoor;
 pub use cognito::{Cognito, CognitoPool};
+pub use directory::{
+    Actor, Directory, DirectoryError, Export, ExportedSession, Group, Invitation, MAX_GRANTS, MAX_GROUPS, Registered,
+    Rights,
+};
 pub use email::{Email, InvalidEmail};
 pub use keys::{InvalidKeys, Keyring, NoRandomness, rotated};
 pub use lockout::{MAX_FAILURES, WINDOW_SECONDS};
+pub use oauth::{
+    AuthorizeError, CODE_SECONDS, CallbackError, Introspection, Issued, LOGIN_SECONDS, OAuth, OAuthError, Outage,
+    Params, RepeatedParameter, Started, UserInfo,
+};
 pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, PasswordError};
 pub use provider::{IdentityProvider, Login, Person, ProviderError};
 pub use rbac::{
@@ -45,8 +63,9 @@ pub use rbac::{
 };
 pub use register::RegisterError;
 pub use service::{InvalidServiceName, SecretError, ServiceName, Services};
-pub use token::{ACCESS_SECONDS, AccessClaims, HOP_SECONDS, HopClaims, Issuer, TokenError, Tokens};
-pub use user::{MAX_NAME_BYTES, NewUser, Role, User, UserId, Violation};
+pub use session::Session;
+pub use token::{ACCESS_SECONDS, AccessClaims, HOP_SECONDS, HopClaims, TokenError, Tokens};
+pub use user::{InvalidStep, MAX_NAME_BYTES, NewUser, Role, User, UserId, UserStatus, UserStep, Violation};
 
 /// The use cases around users. Cheap to clone.
 #[derive(Clone)]

@@ -1,12 +1,14 @@
 //! Becoming a user, and being found as one.
 
+use std::collections::BTreeSet;
+
 use kernel::TenantId;
 use table::{Consistency, TableError, TransactionError};
 
 use crate::Access;
 use crate::password::PasswordError;
 use crate::store::{UserItem, decode_user, user_key};
-use crate::user::{Checked, NewUser, Role, User, UserId, Violation};
+use crate::user::{Checked, NewUser, Role, User, UserId, UserStatus, Violation};
 
 /// Why somebody did not become a user.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +37,12 @@ impl Access {
             email: email.as_str().to_owned(),
             name,
             role,
-            password: self.hasher.hash(&password)?,
+            status: UserStatus::Active,
+            epoch: 0,
+            // Anybody can register any address; an operator knows whom it gives a role.
+            verified: role != Role::Customer,
+            groups: BTreeSet::new(),
+            password: Some(self.hasher.hash(&password)?),
         };
         // A transaction of one: when its answer is lost it is recognised, and the address is not reported as taken by the
         // very user who asks for it.
@@ -44,15 +51,24 @@ impl Access {
         match transaction.commit().await {
             Ok(()) => Ok(user),
             Err(TransactionError::Conditions(_)) => Err(RegisterError::Taken),
-            Err(TransactionError::Table(error)) => Err(error.into()),
-            // Tokens are random.
-            Err(error @ TransactionError::TokenReused) => Err(TableError::Conflict(error.into()).into()),
+            Err(error) => Err(unexpected(error).into()),
         }
     }
 
-    /// A user, for the profile.
+    /// A user, for the profile. One who was erased is nobody.
     pub async fn find(&self, tenant: &TenantId, id: UserId) -> Result<Option<User>, TableError> {
-        self.table.get_item(user_key(tenant, id), Consistency::Eventual).await?.map(decode_user).transpose()
+        let user =
+            self.table.get_item(user_key(tenant, id), Consistency::Eventual).await?.map(decode_user).transpose()?;
+        Ok(user.filter(|user| user.status != UserStatus::Erased))
+    }
+}
+
+/// What a transaction without conditions that may fail has come to.
+pub(crate) fn unexpected(error: TransactionError) -> TableError {
+    match error {
+        TransactionError::Table(error) => error,
+        // Tokens are random, and these conditions do not fail; whoever tries again finds out.
+        error @ (TransactionError::TokenReused | TransactionError::Conditions(_)) => TableError::Conflict(error.into()),
     }
 }
 

@@ -1,92 +1,30 @@
-//! How users and their failed sign-ins are kept in the table.
+//! How this context is kept in the table. What each item is for is said where it is; all keys begin with the tenant.
 //!
-//! | item | partition | sort key |
-//! |---|---|---|
-//! | user | `USER#<id>` | `USER` |
-//! | lockout | `USER#<id>` | `LOCKOUT` |
-//!
-//! Access patterns: a user by id; a user and the failures together by id, which follows from the e-mail address. There
-//! is no list of users. Failures have an item of their own: they come and go without touching the user, and there are
-//! some for addresses that are nobody's.
+//! | item | partition | sort key | index |
+//! |---|---|---|---|
+//! | user | `USER#<id>` | `USER` | gsi2 `USERS` unless a customer |
+//! | lockout | `USER#<id>` | `LOCKOUT` | |
+//! | application | `APP#<id>` | `APP` | gsi2 `APPS` |
+//! | session | `SESSION#<id>` | `SESSION` | gsi2 `PRINCIPAL#<user>#SESSIONS` |
+//! | login under way | `LOGIN#<hash of state>` | `LOGIN` | |
+//! | authorization code | `CODE#<hash>` | `CODE` | |
+//! | grants | `GRANTS#<principal>` | `GRANTS` | |
+//! | group | `GROUP#<id>` | `GROUP` | gsi2 `GROUPS` |
+//! | roles, tree | `ROLES`, `ORG` | the same | |
+//! | audit entry | `AUDIT#<day>` | `<id>` | gsi2 `PRINCIPAL#<subject>#AUDIT` |
 
-use kernel::{TenantId, Timestamp};
-use serde::{Deserialize, Serialize};
-use table::{Entity, Item, Key, TableError, Versioned};
+mod applications;
+mod audit;
+mod logins;
+mod rights;
+mod sessions;
+mod users;
 
-use crate::lockout::Failures;
-use crate::password::PasswordHash;
-use crate::user::{Role, User, UserId};
-
-/// A user as stored.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct UserItem {
-    id: UserId,
-    #[serde(rename = "e")]
-    email: String,
-    #[serde(rename = "n")]
-    name: String,
-    #[serde(rename = "r")]
-    role: Role,
-    #[serde(rename = "h")]
-    password: PasswordHash,
-}
-
-impl Entity for UserItem {
-    const KIND: &'static str = "user";
-
-    fn key(&self, tenant: &TenantId) -> Key {
-        user_key(tenant, self.id)
-    }
-}
-
-impl From<&User> for UserItem {
-    fn from(user: &User) -> Self {
-        let User { id, email, name, role, password } = user.clone();
-        Self { id, email, name, role, password }
-    }
-}
-
-pub(crate) fn user_key(tenant: &TenantId, id: UserId) -> Key {
-    Key::tenant(tenant, &["USER", &id.to_string()], &["USER"])
-}
-
-pub(crate) fn decode_user(item: Item) -> Result<User, TableError> {
-    let UserItem { id, email, name, role, password } = item.decode()?.value;
-    Ok(User { id, email, name, role, password })
-}
-
-/// The failures of a user, or of an address that is nobody's.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct LockoutItem {
-    #[serde(rename = "u")]
-    pub(crate) user: UserId,
-    #[serde(rename = "f")]
-    pub(crate) failures: Failures,
-}
-
-impl Entity for LockoutItem {
-    const KIND: &'static str = "lockout";
-
-    fn key(&self, tenant: &TenantId) -> Key {
-        lockout_key(tenant, self.user)
-    }
-
-    fn ttl(&self) -> Option<Timestamp> {
-        self.failures.expiry()
-    }
-}
-
-pub(crate) fn lockout_key(tenant: &TenantId, id: UserId) -> Key {
-    Key::tenant(tenant, &["USER", &id.to_string()], &["LOCKOUT"])
-}
-
-/// The failures and the version they were read at; none at version 0 where there is no item.
-pub(crate) fn decode_failures(item: Option<Item>) -> Result<Versioned<Failures>, TableError> {
-    match item {
-        None => Ok(Versioned { value: Failures::default(), version: 0 }),
-        Some(item) => {
-            let Versioned { value, version } = item.decode::<LockoutItem>()?;
-            Ok(Versioned { value: value.failures, version })
-        }
-    }
-}
+pub(crate) use applications::{AppItem, app_key, apps, decode_app};
+pub(crate) use audit::{AuditItem, audit_of_day, audit_of_subject};
+pub(crate) use logins::{CodeItem, LoginItem, code_key, login_key, mark_code_used};
+pub(crate) use rights::{GrantsItem, GroupItem, OrgItem, RolesItem, grants_key, group_key, groups, org_key, roles_key};
+pub(crate) use sessions::{SessionItem, decode_session, session_key, sessions_of};
+pub(crate) use users::{
+    LockoutItem, UserItem, decode_failures, decode_user, decode_versioned_user, lockout_key, user_key, users,
+};

@@ -90,19 +90,15 @@ impl Timed for HopClaims {
     }
 }
 
-/// Who makes tokens, and for whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issuer {
-    /// Its URL, as in the discovery document.
-    pub url: String,
-    /// The `aud` of access tokens.
-    pub audience: String,
-}
+/// The `aud` of tokens for our own functions.
+pub(crate) const AUDIENCE: &str = "crossdock";
 
-/// Makes and reads tokens of one issuer.
+/// Makes and reads tokens of one tenant.
 #[derive(Clone)]
 pub struct Tokens {
-    issuer: Issuer,
+    /// The `iss` of tokens for our own functions: a name, so that whoever reads them need not know under which URL they
+    /// were made.
+    issuer: String,
     keyring: Keyring,
 }
 
@@ -117,8 +113,19 @@ pub enum TokenError {
 
 impl Tokens {
     #[must_use]
-    pub fn new(issuer: Issuer, keyring: Keyring) -> Self {
-        Self { issuer, keyring }
+    pub fn new(tenant: &TenantId, keyring: Keyring) -> Self {
+        Self { issuer: format!("urn:crossdock:{tenant}"), keyring }
+    }
+
+    /// The `iss` and `aud` of tokens for our own functions.
+    #[must_use]
+    pub fn parties(&self) -> (&str, &str) {
+        (&self.issuer, AUDIENCE)
+    }
+
+    /// The keys others verify with.
+    pub async fn jwks(&self) -> Result<serde_json::Value, BoxError> {
+        self.keyring.jwks().await
     }
 
     /// The nested token.
@@ -173,7 +180,7 @@ impl Tokens {
         let (iat, exp) = claims.times();
         let now = now.as_second();
         let timely = now < exp && iat <= now + SKEW && exp - iat <= LONGEST_TOKEN;
-        (timely && claims.parties() == (&*self.issuer.url, &*self.issuer.audience)).then_some(claims)
+        (timely && claims.parties() == self.parties()).then_some(claims)
     }
 }
 

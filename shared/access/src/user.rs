@@ -2,6 +2,7 @@
 //!
 //! Pure. It does not know how a password is hashed (`password`) nor where a user is kept (`store`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -59,6 +60,56 @@ impl fmt::Display for Role {
     }
 }
 
+/// Whether a user may come in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum UserStatus {
+    /// Asked to join; active with the first sign-in.
+    Invited,
+    #[default]
+    Active,
+    Suspended,
+    /// Nothing personal is left; the id remains, so that what it did stays attributable.
+    Erased,
+}
+
+/// What an operator, or a first sign-in, does to a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserStep {
+    Activate,
+    Suspend,
+    Erase,
+}
+
+/// The user is in a status that does not allow the step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a user who is {from:?} cannot take the step {step:?}")]
+pub struct InvalidStep {
+    pub from: UserStatus,
+    pub step: UserStep,
+}
+
+impl UserStatus {
+    /// The status after a step.
+    pub fn apply(self, step: UserStep) -> Result<Self, InvalidStep> {
+        match (self, step) {
+            (Self::Invited | Self::Suspended, UserStep::Activate) => Ok(Self::Active),
+            (Self::Invited | Self::Active, UserStep::Suspend) => Ok(Self::Suspended),
+            (Self::Invited | Self::Active | Self::Suspended, UserStep::Erase) => Ok(Self::Erased),
+            (Self::Active, UserStep::Activate)
+            | (Self::Suspended, UserStep::Suspend)
+            | (Self::Erased, UserStep::Activate | UserStep::Suspend | UserStep::Erase) => {
+                Err(InvalidStep { from: self, step })
+            }
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    pub(crate) fn is_active(&self) -> bool {
+        *self == Self::Active
+    }
+}
+
 /// A user. `Debug` shows the id and the role only: the rest is personal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
@@ -66,7 +117,36 @@ pub struct User {
     pub email: String,
     pub name: String,
     pub role: Role,
-    pub(crate) password: PasswordHash,
+    pub status: UserStatus,
+    /// Raised to end every session at once.
+    pub epoch: u64,
+    /// Whether somebody we believe has vouched for the address: an operator, or the identity provider.
+    pub verified: bool,
+    /// Ids of groups.
+    pub groups: BTreeSet<String>,
+    pub(crate) password: Option<PasswordHash>,
+}
+
+impl User {
+    /// The user after a step. Whoever may no longer come in loses every session; whoever is erased loses everything personal.
+    pub(crate) fn after(&self, step: UserStep) -> Result<Self, InvalidStep> {
+        let status = self.status.apply(step)?;
+        Ok(match step {
+            UserStep::Activate => Self { status, ..self.clone() },
+            UserStep::Suspend => Self { status, epoch: self.epoch + 1, ..self.clone() },
+            UserStep::Erase => Self {
+                status,
+                id: self.id,
+                role: self.role,
+                email: String::new(),
+                name: String::new(),
+                epoch: self.epoch + 1,
+                verified: false,
+                groups: BTreeSet::new(),
+                password: None,
+            },
+        })
+    }
 }
 
 impl fmt::Debug for User {
@@ -132,7 +212,7 @@ impl NewUser {
 }
 
 /// Trimmed and composed (NFC).
-fn checked_name(text: &str) -> Option<String> {
+pub(crate) fn checked_name(text: &str) -> Option<String> {
     if text.len() > 2 * MAX_NAME_BYTES {
         return None;
     }
@@ -181,10 +261,35 @@ mod tests {
             email: checked.email.as_str().to_owned(),
             name: checked.name,
             role: Role::Customer,
-            password: crate::password::Hasher::cheap().hash(&checked.password).unwrap(),
+            password: Some(crate::password::Hasher::cheap().hash(&checked.password).unwrap()),
+            status: UserStatus::Active,
+            epoch: 0,
+            verified: false,
+            groups: BTreeSet::new(),
         };
         let shown = format!("{user:?} {:?}", new_user()).to_lowercase();
         assert!(!shown.contains("ada") && !shown.contains("horse") && !shown.contains("argon"), "{shown}");
+    }
+
+    #[test]
+    fn who_is_erased_stays_erased_and_who_is_suspended_loses_every_session() {
+        use UserStatus::{Active, Erased, Invited, Suspended};
+        use UserStep::{Activate, Erase, Suspend};
+        let allowed = [
+            (Invited, Activate, Active),
+            (Suspended, Activate, Active),
+            (Invited, Suspend, Suspended),
+            (Active, Suspend, Suspended),
+            (Invited, Erase, Erased),
+            (Active, Erase, Erased),
+            (Suspended, Erase, Erased),
+        ];
+        for from in [Invited, Active, Suspended, Erased] {
+            for step in [Activate, Suspend, Erase] {
+                let expected = allowed.iter().find(|(f, s, _)| (*f, *s) == (from, step)).map(|(_, _, to)| *to);
+                assert_eq!(from.apply(step).ok(), expected, "{from:?} {step:?}");
+            }
+        }
     }
 
     #[test]

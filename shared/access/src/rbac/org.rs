@@ -31,8 +31,7 @@ impl FromStr for Node {
             return Ok(Self::Tenant);
         }
         let (kind, name) = text.split_once(':').ok_or(InvalidNode)?;
-        let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-        if !(1..=MAX_NAME).contains(&name.len()) || !name.bytes().all(allowed) {
+        if !is_name(name) {
             return Err(InvalidNode);
         }
         match kind {
@@ -42,6 +41,11 @@ impl FromStr for Node {
             _ => Err(InvalidNode),
         }
     }
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(allowed)
 }
 
 impl fmt::Display for Node {
@@ -90,6 +94,14 @@ pub struct Org {
 }
 
 impl Org {
+    /// A name in it that no node can have.
+    pub(crate) fn unnameable(&self) -> Option<&str> {
+        let places = self.locations.values();
+        let of_places = places.flat_map(|place| place.company.iter().chain(&place.franchises));
+        let names = self.locations.keys().chain(self.companies.keys()).chain(self.companies.values().flatten());
+        names.chain(of_places).map(String::as_str).find(|name| !is_name(name))
+    }
+
     /// The node and everything above it.
     pub(crate) fn above(&self, node: &Node) -> BTreeSet<Node> {
         let mut above = BTreeSet::from([Node::Tenant, node.clone()]);

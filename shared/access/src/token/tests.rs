@@ -14,13 +14,15 @@ fn at(second: i64) -> Timestamp {
 
 fn tokens() -> Tokens {
     let secret = crate::keys::rotated(&"none".to_owned().into(), at(NOW - 100_000)).unwrap().unwrap();
-    let issuer = Issuer { url: "https://id.example/access".into(), audience: "crossdock".into() };
-    Tokens::new(issuer, Keyring::new(Arc::new(FixedSecret(secret)), Arc::new(ManualClock::new(at(NOW)))))
+    Tokens::new(
+        &"acme.test".parse().unwrap(),
+        Keyring::new(Arc::new(FixedSecret(secret)), Arc::new(ManualClock::new(at(NOW)))),
+    )
 }
 
 fn claims() -> AccessClaims {
     AccessClaims {
-        iss: "https://id.example/access".into(),
+        iss: "urn:crossdock:acme.test".into(),
         aud: "crossdock".into(),
         sub: "usr_1".into(),
         client_id: "app_1".into(),
@@ -67,7 +69,7 @@ async fn claims_that_are_not_what_they_should_be_refuse_the_token() {
         ("exp", json!(i64::MAX)),
         ("exp", json!(NOW)),
         ("iat", json!(NOW + 61)),
-        ("iss", json!("https://id.example/access/")),
+        ("iss", json!("urn:crossdock:other.test")),
         ("aud", json!("another")),
         ("aud", json!(["crossdock"])),
         ("tenant", json!("acme")),
