@@ -135,7 +135,14 @@ fn nothing_that_is_deployed_is_linked_with_tools_of_tests() {
     for package in packages_in("functions") {
         let found = linked(package);
         for double in [
-            "testkit", "standins", "shopify-standin", "apollo-compiler", "dynoxide-rs", "rusqlite", "proptest", "webpki-roots",
+            "testkit",
+            "standins",
+            "shopify-standin",
+            "apollo-compiler",
+            "dynoxide-rs",
+            "rusqlite",
+            "proptest",
+            "webpki-roots",
         ] {
             assert!(!found.contains(double), "{} is linked with {double}", package.name);
         }

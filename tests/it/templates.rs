@@ -273,6 +273,20 @@ fn routes_without_an_authorizer_are_on_the_list_of_public_routes() {
     assert_eq!(open, listed);
 }
 
+/// In both directions: a route nobody needs a permission for, and a permission for a route that is gone.
+#[test]
+fn every_route_behind_an_authorizer_has_one_permission_in_the_catalogue() {
+    let guarded: BTreeSet<String> = Template::all()
+        .iter()
+        .flat_map(Template::routes)
+        .filter(|(_, has_authorizer)| *has_authorizer)
+        .map(|(route, _)| route)
+        .collect();
+    let routes = access::CATALOGUE.iter().flat_map(|permission| permission.routes);
+    let catalogued: BTreeSet<String> = routes.map(|route| (*route).to_owned()).collect();
+    assert_eq!(guarded, catalogued);
+}
+
 /// `GET /store/health` of every operation of an API document, and whether it wants a credential.
 fn operations(document: &Value) -> BTreeMap<String, bool> {
     let methods = object(&document["paths"]).flat_map(|(path, item)| {
@@ -287,7 +301,7 @@ fn operations(document: &Value) -> BTreeMap<String, bool> {
 
 #[test]
 fn the_api_document_describes_exactly_the_routes_of_the_templates() {
-    let documents = [storefront_functions::openapi(), outbox_functions::ApiDoc::openapi()];
+    let documents = [storefront_functions::openapi(), outbox_functions::ApiDoc::openapi(), access_functions::openapi()];
     let store = web::openapi::assemble("Crossdock", "1", documents).unwrap();
     let warehouse = web::openapi::assemble("Crossdock", "1", [warehouse::openapi()]).unwrap();
     for (template, document) in Template::all().iter().zip([store, warehouse]) {

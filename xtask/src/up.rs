@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{self, Cloud};
 use crate::build;
+use crate::create_user;
 use crate::demo::{self, World};
 use crate::local_cloud;
 use crate::local_users::{User, Users};
@@ -40,10 +41,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
         parameters: vec![format!("GatewayUrl={}", local_cloud::GATEWAY)],
         store_parameters: vec![
             "ReconcileRate=rate(1 minute)".to_owned(),
+            format!("CognitoUrl={}", local_cloud::ENDPOINT),
             format!("PaymentBaseUrl={}", stand_ins::PAYMENT_URL),
         ],
     };
     let stacks = Deployment { project: &project, tools: &tools, options: &options }.run()?;
+    step("make the keys of tokens", |_| {
+        let function = stacks.store.outputs.get("KeysFunction").context("the store has no KeysFunction")?;
+        create_user::invoke(&project, &tools, Cloud::Local, function, &json!({})).map(|_| ())
+    })?;
     step("start the payment provider", |_| {
         stand_ins::start_payment_provider(&project, &tools, &provider, &stacks.store)
     })?;

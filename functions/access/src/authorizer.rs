@@ -1,21 +1,61 @@
 //! The gateway's question "who is this?", as a REQUEST authorizer with payload 2.0 and simple answers.
 //!
-//! A wrong credential is let through without a principal, so that the API itself answers 401 in its own format; only
-//! what cannot be judged is stopped at the gate (docs/decisions/0006-authorizer-answers.md). The answer depends on the
-//! `Authorization` header alone, because the gateway caches it by that header for all routes. Roles are not looked at
+//! Four kinds of credential, told apart by their form, each judged at its own door and at no other: `Basic` is a user,
+//! `Bearer` with five parts is an access token, with three the public gateway's word for a caller, and any other a service's
+//! secret. What has the form of one is never tried as another.
+//!
+//! A wrong credential is let through without a principal, so that the API itself answers 401 in its own format; only what
+//! cannot be judged is stopped at the gate (docs/decisions/0006-authorizer-answers.md). A token that is good but not for this
+//! route is denied: the gateway caches answers by header and route, so the answer may depend on both. Roles are not looked at
 //! here: which one a route wants is said where the route is.
 
-use access::{Access, AuthenticateError, Identity, Services};
+use access::{Access, AuthenticateError, Identity, Services, TokenDoor, permits};
 use async_trait::async_trait;
 use kernel::TenantId;
 use runtime::Failure;
 use serde_json::{Value, json};
 
-/// Knows users and services of one tenant.
+/// Knows users, services and tokens of one tenant.
 pub struct Authorizer {
     tenant: TenantId,
     access: Access,
     services: Services,
+    tokens: TokenDoor,
+}
+
+/// Whom the gate has before it.
+enum Verdict {
+    /// Somebody known; with a token, what it is good for.
+    Known {
+        principal: String,
+        role: String,
+        scope: Option<String>,
+    },
+    /// The token is good, and not for this route.
+    NotForThis {
+        principal: String,
+    },
+    Nobody,
+}
+
+impl Verdict {
+    fn scoped(principal: String, role: String, scope: String, route: &str) -> Self {
+        if permits(scope.split(' '), route) {
+            Self::Known { principal, role, scope: Some(scope) }
+        } else {
+            Self::NotForThis { principal }
+        }
+    }
+}
+
+impl From<Option<Identity>> for Verdict {
+    fn from(found: Option<Identity>) -> Self {
+        found.map_or(Self::Nobody, |Identity { principal, role }| Self::Known {
+            principal,
+            role: role.to_string(),
+            scope: None,
+        })
+    }
 }
 
 /// Why no answer can be given.
@@ -29,16 +69,28 @@ enum Unjudged {
 
 impl Authorizer {
     #[must_use]
-    pub fn new(tenant: TenantId, access: Access, services: Services) -> Self {
-        Self { tenant, access, services }
+    pub fn new(tenant: TenantId, access: Access, services: Services, tokens: TokenDoor) -> Self {
+        Self { tenant, access, services, tokens }
     }
 
-    async fn judge(&self, event: &Value) -> Result<Option<Identity>, Unjudged> {
-        let header = authorization(event)?;
-        match self.services.authenticate_bearer(header).await? {
-            Some(service) => Ok(Some(service)),
-            None => Ok(self.access.authenticate_basic(&self.tenant, header).await?),
+    async fn judge(&self, event: &Value) -> Result<Verdict, Unjudged> {
+        let (header, route) = (authorization(event)?, route(event)?);
+        let (scheme, value) = header.trim().split_once(' ').unwrap_or((header, ""));
+        let value = value.trim_start();
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Ok(self.access.authenticate_basic(&self.tenant, header).await?.into());
         }
+        Ok(match value.matches('.').count() {
+            4 => match self.tokens.access(value).await? {
+                Some(claims) => Verdict::scoped(claims.sub, claims.role, claims.scope, route),
+                None => Verdict::Nobody,
+            },
+            2 => match self.tokens.hop(value).await? {
+                Some(claims) => Verdict::scoped(claims.sub, claims.role, claims.scope, route),
+                None => Verdict::Nobody,
+            },
+            _ => self.services.authenticate_bearer(header).await?.into(),
+        })
     }
 }
 
@@ -47,12 +99,19 @@ impl runtime::Task for Authorizer {
     async fn run(&self, event: Value) -> Result<Value, Failure> {
         // A failure is no answer: the gateway lets nobody in and, unlike a denial, does not keep it for minutes.
         match self.judge(&event).await.map_err(|error| Failure::new("AuthorizerFailed", error))? {
-            Some(Identity { principal, role }) => {
-                tracing::info!(principal, role = role.as_str(), "let in");
-                let context = json!({ "principal": principal, "role": role, "tenant": self.tenant });
+            Verdict::Known { principal, role, scope } => {
+                tracing::info!(principal, role, "let in");
+                let mut context = json!({ "principal": principal, "role": role, "tenant": self.tenant });
+                if let Some(scope) = scope {
+                    context["scope"] = scope.into();
+                }
                 Ok(json!({ "isAuthorized": true, "context": context }))
             }
-            None => {
+            Verdict::NotForThis { principal } => {
+                tracing::info!(principal, "a token without the scope of the route");
+                Ok(json!({ "isAuthorized": false }))
+            }
+            Verdict::Nobody => {
                 tracing::info!("invalid credentials");
                 Ok(json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } }))
             }
@@ -71,6 +130,11 @@ fn authorization(event: &Value) -> Result<&str, Unjudged> {
         Some((_, value)) => value.as_str().ok_or(Unjudged::Malformed),
         None => Ok(""),
     }
+}
+
+/// The route, as the template names it.
+fn route(event: &Value) -> Result<&str, Unjudged> {
+    event.get("routeKey").and_then(Value::as_str).ok_or(Unjudged::Malformed)
 }
 
 #[cfg(test)]

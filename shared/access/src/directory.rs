@@ -29,6 +29,9 @@ pub struct Actor<'a> {
     pub principal: &'a str,
 }
 
+/// Whether the caller has seen this version.
+pub type Seen<'a> = &'a (dyn Fn(u64) -> bool + Sync);
+
 /// Why the directory was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {

@@ -46,7 +46,7 @@ pub use bearer::TokenDoor;
 pub use cognito::{Cognito, CognitoPool};
 pub use directory::{
     Actor, Directory, DirectoryError, Export, ExportedSession, Group, Invitation, MAX_GRANTS, MAX_GROUPS, Registered,
-    Rights,
+    Rights, Seen,
 };
 pub use email::{Email, InvalidEmail};
 pub use keys::{InvalidKeys, Keyring, NoRandomness, rotated};

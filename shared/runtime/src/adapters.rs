@@ -1,4 +1,4 @@
-//! The other triggers: authorizer, queue, stream, schedule, workflow step.
+//! The other triggers: queue, stream, schedule, workflow step.
 //!
 //! Each turns its event into a call of one port and the outcome into what Lambda expects; what a batch's records need
 //! (isolation, order, dead letters) is `messaging`'s business.
@@ -12,43 +12,14 @@ use aws_lambda_events::streams::DynamoDbEventResponse;
 use kernel::{Clock, SystemClock, Timestamp};
 use messaging::{Consumer, EventHandler};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
-use web::{Authorizer, BoxError, Credentials};
+use web::BoxError;
 
-use crate::http::Event;
 use crate::invoke::{Adapter, Call, Done, Failure, answer};
 
 fn parse<'a, T: Deserialize<'a>>(event: &'a str) -> Result<T, Failure> {
     serde_json::from_str(event).map_err(|error| Failure::malformed(&error))
-}
-
-/// A Lambda authorizer with simple answers.
-pub(crate) struct Gate(pub(crate) Arc<dyn Authorizer>);
-
-#[async_trait]
-impl Adapter for Gate {
-    async fn call(&self, event: &str, call: &Call) -> Result<Done, Failure> {
-        let event: Event = parse(event)?;
-        call.join(event.headers.get("traceparent").and_then(|value| value.to_str().ok()));
-        let path = event.path().to_owned();
-        let line = event.request_context.http;
-        let credentials = Credentials { method: line.method, path, headers: event.headers, source_ip: line.source_ip };
-        let caller = self.0.authorize(&credentials).await.map_err(|error| Failure::new("AuthorizerFailed", error))?;
-        let allowed = caller.is_some();
-        let said = match caller {
-            Some(caller) => {
-                call.tenant(caller.tenant.as_str());
-                let context = json!({ "principal": caller.principal, "role": caller.role, "tenant": caller.tenant });
-                json!({ "isAuthorized": true, "context": context })
-            }
-            // Let through without a caller, because only the function can refuse as our clients are promised
-            // (docs/decisions/0006-authorizer-answers.md).
-            None => json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } }),
-        };
-        let fields = vec![("authorized", Value::from(allowed))];
-        Ok(Done { answer: answer(&said)?, operation: "authorize".to_owned(), fields, failed: false })
-    }
 }
 
 /// A queue's consumer.

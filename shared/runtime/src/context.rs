@@ -12,14 +12,14 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_intercepto
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::SdkConfig;
 use kernel::{Backoff, Clock, SystemClock};
-use web::secret::Secret;
+use web::secret::{Secret, SecretStore};
 use web::transport::{CircuitBreaker, Retrying, Transport};
 
 use crate::InitError;
 use crate::aws::Surroundings;
 use crate::env::{ConfigError, Env, Lookup, Settings};
 use crate::net::{Client, Roots};
-use crate::secrets::Cached;
+use crate::secrets::{Cached, Replaceable};
 use crate::signing::Scheme;
 use crate::wire::Wire;
 
@@ -100,6 +100,12 @@ impl Context {
     pub fn secret(&self, arn: impl Into<String>) -> Result<Arc<dyn Secret>, InitError> {
         let client = aws_sdk_secretsmanager::Client::new(self.sdk()?);
         Ok(Arc::new(Cached::new(client, arn.into(), self.clock())))
+    }
+
+    /// The secret with this ARN, to be replaced.
+    pub fn secret_store(&self, arn: impl Into<String>) -> Result<Arc<dyn SecretStore>, InitError> {
+        let client = aws_sdk_secretsmanager::Client::new(self.sdk()?);
+        Ok(Arc::new(Replaceable::new(client, arn.into())))
     }
 
     /// The way out to other systems: timeout, bounded retries, circuit breaker, trace. Ask once and keep it: each has a

@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tower::ServiceExt;
-use web::{Caller, Operation, RequestMeta};
+use web::{Caller, Operation, RequestMeta, Scope};
 
 use crate::invoke::{self, Adapter, Call, Done, Failure};
 
@@ -86,6 +86,14 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// What the caller's token is good for.
+    fn scope(&self) -> Scope {
+        let said = self.authorizer.as_ref().and_then(|said| said.get("lambda")?.get("scope")?.as_str());
+        Scope(said.unwrap_or_default().to_owned())
+    }
+}
+
 impl Event {
     /// The path without the stage, which is in front of it unless it is the default one.
     pub(crate) fn path(&self) -> &str {
@@ -119,6 +127,7 @@ impl Event {
         if let Some(caller) = self.request_context.caller() {
             call.tenant(caller.tenant.as_str());
             request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(self.request_context.scope());
         }
         request.extensions_mut().insert(RequestMeta {
             request_id: call.request_id.clone(),

@@ -9,11 +9,10 @@
 //! | trigger | entry | what the builder gives |
 //! |---|---|---|
 //! | API Gateway HTTP API | [`run_http`] | an `axum::Router` |
-//! | its authorizer | [`run_authorizer`] | a [`web::Authorizer`] |
 //! | SQS | [`run_sqs`] | a [`messaging::EventHandler`] |
 //! | the table's stream | [`run_stream`] | a [`StreamHandler`] |
 //! | EventBridge | [`run_schedule`] | a [`Job`] |
-//! | Step Functions | [`run_task`] | a [`Task`] |
+//! | Step Functions, the API's authorizer, invocation by hand | [`run_task`] | a [`Task`] |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test"))]
 
@@ -42,4 +41,4 @@ pub use env::{ConfigError, Env, Settings};
 pub use idempotency::idempotency;
 pub use invoke::Failure;
 pub use net::Roots;
-pub use run::{Builder, Building, InitError, run_authorizer, run_http, run_schedule, run_sqs, run_stream, run_task};
+pub use run::{Builder, Building, InitError, run_http, run_schedule, run_sqs, run_stream, run_task};

@@ -13,7 +13,7 @@ use axum::Router;
 use futures::future::BoxFuture;
 use messaging::{Consumer, EventHandler, Queue};
 use serde_json::json;
-use web::{Authorizer, Cors};
+use web::Cors;
 
 use crate::adapters::{self, Job, StreamHandler, Task};
 use crate::context::Context;
@@ -89,12 +89,6 @@ pub fn run_http(build: Builder<Router>) -> ExitCode {
     run("server", build, |router, settings: HttpSettings, _| {
         Ok(Box::new(Http(web::finish(router, Cors::new(&settings.cors_origins)))))
     })
-}
-
-/// The API's authorizer.
-#[must_use]
-pub fn run_authorizer(build: Builder<Arc<dyn Authorizer>>) -> ExitCode {
-    run("server", build, |authorizer, NoSettings, _| Ok(Box::new(adapters::Gate(authorizer))))
 }
 
 /// A queue's consumer; needs `DEAD_LETTER_QUEUE_URL`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
 use kernel::{Clock, Timestamp};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use web::BoxError;
 
@@ -53,6 +53,48 @@ impl web::secret::Secret for Cached {
 
     async fn refresh(&self) -> Result<SecretString, BoxError> {
         self.no_older_than(REFRESH_AT_MOST_EVERY).await
+    }
+}
+
+kernel::typed_id!(
+    /// A version of a secret, named after the one it replaces.
+    SuccessorId,
+    "successor"
+);
+
+/// A secret that is replaced from here, always read afresh.
+pub(crate) struct Replaceable {
+    client: Client,
+    arn: String,
+}
+
+impl Replaceable {
+    pub(crate) fn new(client: Client, arn: String) -> Self {
+        Self { client, arn }
+    }
+}
+
+#[async_trait]
+impl web::secret::SecretStore for Replaceable {
+    async fn read(&self) -> Result<(SecretString, String), BoxError> {
+        let answer = self.client.get_secret_value().secret_id(&self.arn).send().await?;
+        let value: SecretString = answer.secret_string.ok_or("the secret has no text")?.into();
+        Ok((value, answer.version_id.ok_or("the secret has no version")?))
+    }
+
+    async fn replace(&self, value: &SecretString, seen: &str) -> Result<bool, BoxError> {
+        // The name of the new version follows from the old one's. Secrets Manager refuses a name that has another value
+        // already, so of two who replace one version the second learns it.
+        let version = SuccessorId::derive(&[seen]).to_string();
+        let request = self.client.put_secret_value().secret_id(&self.arn).client_request_token(version);
+        let answer = request.secret_string(value.expose_secret()).send().await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

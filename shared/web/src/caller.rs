@@ -51,6 +51,19 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Caller {
     }
 }
 
+/// What the caller's token may be used for, separated by spaces; empty for callers without a token. The authorizer has
+/// already compared it with the route: this is for the few handlers whose answer depends on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Scope {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
+}
+
 /// A set of roles, named by a type so that a handler's signature says who may call it.
 pub trait Roles {
     const ALLOWED: &'static [&'static str];

@@ -1,6 +1,7 @@
 //! What every answer has in common, whatever the route: [`finish`] wraps a context's router in it.
 //!
-//! A panic is a 500; every status from 400 up is a problem with the request's id, also those axum makes itself (404, 405);
+//! A panic is a 500; every status from 400 up is a problem with the request's id, also those axum makes itself (404, 405),
+//! unless it says that it is another standard's ([`Verbatim`]);
 //! security headers; `no-store` on what is the caller's own; CORS. What went wrong inside is logged here, once.
 
 use std::any::Any;
@@ -59,6 +60,10 @@ impl Cors {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation(pub String);
 
+/// In the extensions of a refusal: its body is what another standard wants (OAuth 2.0), and stays as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Verbatim;
+
 /// Wraps a router in everything this module promises. `runtime` does it for every function; a test does it for itself.
 pub fn finish(router: Router, cors: Cors) -> Router {
     router.layer(from_fn_with_state(Arc::new(cors), edge))
@@ -77,7 +82,7 @@ async fn edge(State(cors): State<Arc<Cors>>, request: Request, next: Next) -> Re
         let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
         answered.unwrap_or_else(|panic| crashed(&*panic))
     };
-    if response.status().as_u16() >= 400 {
+    if response.status().as_u16() >= 400 && response.extensions().get::<Verbatim>().is_none() {
         response = refuse(response, &meta.request_id);
     }
     dress(response.headers_mut(), own, origin, &cors, &meta.request_id);

@@ -18,8 +18,7 @@ use kernel::TenantId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::authorizer::BoxError;
-use crate::{Caller, FieldError, Problem};
+use crate::{BoxError, Caller, FieldError, Problem};
 
 /// Name of the header.
 pub const HEADER: &str = "idempotency-key";

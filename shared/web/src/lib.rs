@@ -6,7 +6,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test"))]
 
-mod authorizer;
 mod body;
 mod caller;
 mod edge;
@@ -19,12 +18,14 @@ mod problem;
 pub mod secret;
 pub mod transport;
 
-pub use authorizer::{Authorizer, BoxError, Credentials};
 pub use body::{Json, MAX_BODY_BYTES, decode};
-pub use caller::{Allowed, Caller, RequestMeta, Roles};
-pub use edge::{Cors, Operation, finish};
+pub use caller::{Allowed, Caller, RequestMeta, Roles, Scope};
+pub use edge::{Cors, Operation, Verbatim, finish};
 pub use etag::{ETag, IfMatch, stale};
 pub use idempotency::{IdempotencyKey, idempotent};
 pub use params::{DEFAULT_LIMIT, List, MAX_LIMIT, NoFilter, Page, PageParams, Path, Query};
 pub use prefer::{MAX_WAIT, Wait};
 pub use problem::{FieldError, PROBLEM_JSON, Problem, Validation};
+
+/// Any error, for the log.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -17,6 +17,15 @@ pub trait Secret: Send + Sync {
     async fn refresh(&self) -> Result<SecretString, BoxError>;
 }
 
+/// A secret that is replaced from here.
+#[async_trait]
+pub trait SecretStore: Send + Sync {
+    /// The value as it is now, and which version that is.
+    async fn read(&self) -> Result<(SecretString, String), BoxError>;
+    /// Replaces the version that was seen; `false` when somebody else has.
+    async fn replace(&self, value: &SecretString, seen: &str) -> Result<bool, BoxError>;
+}
+
 /// A credential in rotation, as JSON: both values are accepted, the current one is sent.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Rotating {

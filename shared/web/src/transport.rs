@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::authorizer::BoxError;
+use crate::BoxError;
 
 pub use bearer::Bearer;
 pub use breaker::{Circuit, CircuitBreaker};

@@ -1,7 +1,7 @@
 //! The `ApiGatewayV2` resources that a template's `HttpApi` events amount to.
 //!
 //! Only what this project's templates use is understood: Lambda authorizers with simple responses, identified by
-//! headers. Anything else is refused by name rather than deployed without its authorizer.
+//! headers and context. Anything else is refused by name rather than deployed without its authorizer.
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Map, Value, json};
@@ -56,8 +56,10 @@ fn lambda_authorizer(api: &str, name: &str, authorizer: &Value) -> anyhow::Resul
     let function = authorizer["FunctionArn"]["Fn::GetAtt"][0].as_str().context("it is no function of this template")?;
     ensure!(authorizer["EnableSimpleResponses"] == true, "it has no simple responses");
     let headers = authorizer["Identity"]["Headers"].as_array().context("it identifies nobody by a header")?;
-    let sources: Option<Vec<String>> =
-        headers.iter().map(|header| Some(format!("$request.header.{}", header.as_str()?))).collect();
+    let context = authorizer["Identity"]["Context"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let headers = headers.iter().map(|header| Some(format!("$request.header.{}", header.as_str()?)));
+    let context = context.iter().map(|name| Some(format!("$context.{}", name.as_str()?)));
+    let sources: Option<Vec<String>> = headers.chain(context).collect();
     Ok(json!({
         "Type": "AWS::ApiGatewayV2::Authorizer",
         "Properties": {
@@ -68,7 +70,7 @@ fn lambda_authorizer(api: &str, name: &str, authorizer: &Value) -> anyhow::Resul
             "AuthorizerPayloadFormatVersion": "2.0",
             "EnableSimpleResponses": true,
             "AuthorizerResultTtlInSeconds": authorizer["Identity"]["ReauthorizeEvery"],
-            "IdentitySource": sources.context("a header's name is no text")?,
+            "IdentitySource": sources.context("a name of its identity is no text")?,
         }
     }))
 }

@@ -1,9 +1,12 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use access::{NewUser, ServiceName};
+use access::{
+    AccessClaims, Actor, Directory, HopClaims, Keyring, Kind, NewUser, Registration, Role, ServiceName, Tokens,
+};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kernel::SystemClock;
+use kernel::{Clock, SystemClock};
 use runtime::Task;
 use secrecy::SecretString;
 use table::Table;
@@ -34,16 +37,89 @@ fn tenant() -> TenantId {
     "acme.test".parse().unwrap()
 }
 
+/// Keys of this test run.
+struct Keys(SecretString);
+
+#[async_trait]
+impl Secret for Keys {
+    async fn read(&self) -> Result<SecretString, BoxError> {
+        Ok(self.0.clone())
+    }
+
+    async fn refresh(&self) -> Result<SecretString, BoxError> {
+        self.read().await
+    }
+}
+
+/// What makes the tokens, and the machine they are for.
+struct Maker {
+    tokens: Tokens,
+    machine: String,
+}
+
+impl Maker {
+    fn claims(&self, scope: &str) -> AccessClaims {
+        let (iss, aud) = self.tokens.parties();
+        let now = SystemClock.now().as_second();
+        AccessClaims {
+            iss: iss.to_owned(),
+            aud: aud.to_owned(),
+            sub: self.machine.clone(),
+            client_id: self.machine.clone(),
+            exp: now + 60,
+            iat: now,
+            jti: "1".to_owned(),
+            sid: None,
+            epoch: 0,
+            tenant: tenant(),
+            scope: scope.to_owned(),
+            role: "STORE_ADMIN".to_owned(),
+        }
+    }
+
+    async fn access(&self, scope: &str) -> String {
+        self.tokens.access(&self.claims(scope), SystemClock.now()).await.unwrap()
+    }
+
+    async fn hop(&self, scope: &str) -> String {
+        let AccessClaims { iss, aud, sub, exp, iat, tenant, scope, role, .. } = self.claims(scope);
+        let hop = HopClaims { iss, aud, sub, exp, iat, tenant, scope, role };
+        self.tokens.hop(&hop, SystemClock.now()).await.unwrap()
+    }
+}
+
 /// An authorizer that knows one customer, and one service by this secret.
 async fn authorizer(faults: &FaultInjector, secret: Option<&'static str>) -> Authorizer {
+    world(faults, secret).await.0
+}
+
+async fn world(faults: &FaultInjector, secret: Option<&'static str>) -> (Authorizer, Maker) {
     let dynamo = LocalDynamo::new();
     dynamo.create_table("crossdock");
     let table = Table::new(dynamo.client_through(faults), "crossdock");
-    let access = Access::new(table, Arc::new(SystemClock));
+    let clock = Arc::new(SystemClock);
+    let keys = access::rotated(&"none".to_owned().into(), clock.now()).unwrap().unwrap();
+    let tokens = Tokens::new(&tenant(), Keyring::new(Arc::new(Keys(keys)), clock.clone()));
+    let directory = Directory::new(table.clone(), clock.clone());
+    let registration = Registration {
+        name: "Machine".to_owned(),
+        kind: Kind::Confidential,
+        sites: Vec::new(),
+        redirect_uris: BTreeSet::new(),
+        scopes: BTreeSet::from(["profile:read".to_owned()]),
+        machine: Some(Role::StoreAdmin),
+        tile: None,
+    };
+    let tenant_id = tenant();
+    let actor = Actor { tenant: &tenant_id, principal: "operator" };
+    let machine = directory.register_application(actor, registration).await.unwrap().application.value.id.to_string();
+    let door = TokenDoor::new(table.clone(), clock.clone(), tokens.clone(), tenant());
+    let access = Access::new(table, clock);
     let [email, password, name] = ["customer@example.com", PASSWORD, "Ada"].map(str::to_owned);
     access.register(&tenant(), &NewUser { email, password, name }).await.unwrap();
     let name: ServiceName = "warehouse:alpha".parse().unwrap();
-    Authorizer::new(tenant(), access, Services::new(vec![(name, Arc::new(Stored(secret)))]))
+    let services = Services::new(vec![(name, Arc::new(Stored(secret)))]);
+    (Authorizer::new(tenant(), access, services, door), Maker { tokens, machine })
 }
 
 async fn known() -> Authorizer {
@@ -128,4 +204,53 @@ async fn an_outage_of_table_or_secrets_lets_nobody_in() {
     assert_eq!(authorizer.run(right).await.unwrap_err().error_type, "AuthorizerFailed");
     let service = event("Bearer alpha-secret-0001");
     assert_eq!(authorizer.run(service).await.unwrap_err().error_type, "AuthorizerFailed");
+}
+
+#[tokio::test]
+async fn a_token_is_let_in_where_its_scope_says_and_nowhere_else() {
+    let faults = FaultInjector::new();
+    let (authorizer, maker) = world(&faults, Some(r#"{"current": "alpha-secret-0001"}"#)).await;
+    let context = json!({
+        "principal": maker.machine, "role": "STORE_ADMIN", "tenant": "acme.test", "scope": "profile:read books:read",
+    });
+    let scope = "profile:read books:read";
+    for token in [maker.access(scope).await, maker.hop(scope).await] {
+        let mut event = event(&format!("Bearer {token}"));
+        let answer = authorizer.run(event.clone()).await.unwrap();
+        assert_eq!(answer, json!({ "isAuthorized": true, "context": context }));
+        for route in ["POST /store/v1/orders", "GET /v1/unknown", ""] {
+            event["routeKey"] = route.into();
+            assert_eq!(authorizer.run(event.clone()).await.unwrap(), json!({ "isAuthorized": false }), "{route}");
+        }
+    }
+    faults.forget();
+    authorizer.run(event(&format!("Bearer {}", maker.access(scope).await))).await.unwrap();
+    assert_eq!(faults.count(), 1, "an access token costs one read");
+    faults.forget();
+    authorizer.run(event(&format!("Bearer {}", maker.hop(scope).await))).await.unwrap();
+    assert_eq!(faults.count(), 0, "the gateway has read already");
+}
+
+/// A credential of one kind shown at another's door is nobody's.
+#[tokio::test]
+async fn a_credential_of_one_kind_is_refused_at_every_other_door() {
+    let (authorizer, maker) = world(&FaultInjector::new(), Some(r#"{"current": "alpha-secret-0001"}"#)).await;
+    let denied = json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } });
+    let (access, hop) = (maker.access("profile:read").await, maker.hop("profile:read").await);
+    let identity = access.split('.').next().unwrap();
+    for header in [
+        basic("alpha:alpha-secret-0001"),
+        "Basic alpha-secret-0001".to_owned(),
+        format!("Bearer {}", STANDARD.encode(format!("customer@example.com:{PASSWORD}"))),
+        format!("Bearer {PASSWORD}"),
+        format!("Basic {access}"),
+        basic(&format!("customer@example.com:{hop}")),
+        format!("Bearer {identity}"),
+        format!("Bearer {hop}.{hop}"),
+        "Bearer a.alpha-secret-0001.b".to_owned(),
+        "Bearer a.b.c.d.alpha-secret-0001".to_owned(),
+        access,
+    ] {
+        assert_eq!(authorizer.run(event(&header)).await.unwrap(), denied, "{header}");
+    }
 }

@@ -3,7 +3,7 @@
 use kernel::TenantId;
 use table::{Consistency, GlobalIndex, Page, Position, Query, Versioned};
 
-use super::{Actor, Directory, DirectoryError, stale};
+use super::{Actor, Directory, DirectoryError, Seen, stale};
 use crate::application::{AppId, Application, Kind, Registration};
 use crate::audit::AuditKind;
 use crate::opaque;
@@ -65,7 +65,7 @@ impl Directory {
         &self,
         actor: Actor<'_>,
         id: AppId,
-        seen: &dyn Fn(u64) -> bool,
+        seen: Seen<'_>,
         registration: Registration,
     ) -> Result<Versioned<Application>, DirectoryError> {
         registration.check().map_err(DirectoryError::Invalid)?;
@@ -81,7 +81,7 @@ impl Directory {
         &self,
         actor: Actor<'_>,
         id: AppId,
-        seen: &dyn Fn(u64) -> bool,
+        seen: Seen<'_>,
         suspended: bool,
     ) -> Result<Versioned<Application>, DirectoryError> {
         let change = |app: Application| Ok(Application { suspended, epoch: app.epoch + 1, ..app });
@@ -93,7 +93,7 @@ impl Directory {
         &self,
         actor: Actor<'_>,
         id: AppId,
-        seen: &dyn Fn(u64) -> bool,
+        seen: Seen<'_>,
     ) -> Result<Registered, DirectoryError> {
         let secret = opaque::secret()?;
         let kept = opaque::hash(&secret);
@@ -109,7 +109,7 @@ impl Directory {
         &self,
         actor: Actor<'_>,
         id: AppId,
-        seen: &dyn Fn(u64) -> bool,
+        seen: Seen<'_>,
         event: AuditKind,
         change: impl FnOnce(Application) -> Result<Application, DirectoryError>,
     ) -> Result<Versioned<Application>, DirectoryError> {

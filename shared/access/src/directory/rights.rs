@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kernel::TenantId;
 use table::{Consistency, GlobalIndex, Page, Position, Query, Versioned};
 
-use super::{Actor, Directory, DirectoryError, stale};
+use super::{Actor, Directory, DirectoryError, Seen, stale};
 use crate::audit::AuditKind;
 use crate::rbac::{Grant, Org, Resolver, Roles};
 use crate::store::{
@@ -95,7 +95,7 @@ impl Directory {
         &self,
         actor: Actor<'_>,
         principal: &str,
-        seen: &dyn Fn(u64) -> bool,
+        seen: Seen<'_>,
         grants: Vec<Grant>,
     ) -> Result<u64, DirectoryError> {
         let (there, roles) = futures::try_join!(self.grants(actor.tenant, principal), self.roles(actor.tenant))?;
@@ -130,12 +130,7 @@ impl Directory {
     }
 
     /// Replaces the roles that were seen. A grant of a role that is gone gives nothing.
-    pub async fn set_roles(
-        &self,
-        actor: Actor<'_>,
-        seen: &dyn Fn(u64) -> bool,
-        roles: Roles,
-    ) -> Result<u64, DirectoryError> {
+    pub async fn set_roles(&self, actor: Actor<'_>, seen: Seen<'_>, roles: Roles) -> Result<u64, DirectoryError> {
         let there = self.roles(actor.tenant).await?.version;
         if !seen(there) {
             return Err(DirectoryError::Stale);
@@ -161,7 +156,7 @@ impl Directory {
     }
 
     /// Replaces the tree that was seen.
-    pub async fn set_org(&self, actor: Actor<'_>, seen: &dyn Fn(u64) -> bool, org: Org) -> Result<u64, DirectoryError> {
+    pub async fn set_org(&self, actor: Actor<'_>, seen: Seen<'_>, org: Org) -> Result<u64, DirectoryError> {
         if org.locations.len() + org.companies.len() > MAX_NODES {
             return Err(invalid("/locations", "too_many", format!("may be {MAX_NODES} at most")));
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 use table::{Consistency, GlobalIndex, Page, Position, Query, TransactionError, Versioned};
 
 use super::rights::MAX_GROUPS;
-use super::{Actor, Directory, DirectoryError, stale};
+use super::{Actor, Directory, DirectoryError, Seen, stale};
 use crate::audit::{AuditEntry, AuditKind};
 use crate::email::Email;
 use crate::rbac::Grant;
@@ -114,7 +114,7 @@ impl Directory {
         &self,
         actor: Actor<'_>,
         id: UserId,
-        seen: &dyn Fn(u64) -> bool,
+        seen: Seen<'_>,
     ) -> Result<Versioned<User>, DirectoryError> {
         self.step(actor, id, seen, UserStep::Activate, AuditKind::UserActivated).await
     }
@@ -124,7 +124,7 @@ impl Directory {
         &self,
         actor: Actor<'_>,
         id: UserId,
-        seen: &dyn Fn(u64) -> bool,
+        seen: Seen<'_>,
     ) -> Result<Versioned<User>, DirectoryError> {
         self.step(actor, id, seen, UserStep::Suspend, AuditKind::UserSuspended).await
     }
@@ -133,7 +133,7 @@ impl Directory {
         &self,
         actor: Actor<'_>,
         id: UserId,
-        seen: &dyn Fn(u64) -> bool,
+        seen: Seen<'_>,
         step: UserStep,
         event: AuditKind,
     ) -> Result<Versioned<User>, DirectoryError> {
@@ -153,7 +153,7 @@ impl Directory {
         &self,
         actor: Actor<'_>,
         id: UserId,
-        seen: &dyn Fn(u64) -> bool,
+        seen: Seen<'_>,
         cause: &Context,
     ) -> Result<(), DirectoryError> {
         let there = self.seen(actor.tenant, id, seen).await?;
@@ -175,7 +175,7 @@ impl Directory {
         &self,
         actor: Actor<'_>,
         id: UserId,
-        seen: &dyn Fn(u64) -> bool,
+        seen: Seen<'_>,
         groups: BTreeSet<String>,
     ) -> Result<Versioned<User>, DirectoryError> {
         self.known_groups(actor.tenant, &groups).await?;
@@ -224,12 +224,7 @@ impl Directory {
     }
 
     /// The user as it was seen.
-    async fn seen(
-        &self,
-        tenant: &TenantId,
-        id: UserId,
-        seen: &dyn Fn(u64) -> bool,
-    ) -> Result<Versioned<User>, DirectoryError> {
+    async fn seen(&self, tenant: &TenantId, id: UserId, seen: Seen<'_>) -> Result<Versioned<User>, DirectoryError> {
         let user = self.user(tenant, id).await?;
         if seen(user.version) { Ok(user) } else { Err(DirectoryError::Stale) }
     }

@@ -1,5 +1,7 @@
 //! What is asked about tokens and about this issuer: revocation, introspection, userinfo, the discovery document, keys.
 
+use std::collections::BTreeSet;
+
 use kernel::TenantId;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -108,7 +110,7 @@ impl OAuth {
     pub fn discovery(&self) -> Value {
         let issuer = &self.url;
         let at = |path: &str| format!("{issuer}{path}");
-        let scopes: Vec<&str> = OPENID_SCOPES.into_iter().chain(public_scopes()).collect();
+        let scopes: BTreeSet<&str> = OPENID_SCOPES.into_iter().chain(public_scopes()).collect();
         let methods = ["client_secret_basic", "client_secret_post", "none"];
         json!({
             "issuer": issuer,

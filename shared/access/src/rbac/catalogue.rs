@@ -20,6 +20,42 @@ const fn permission(name: &'static str, about: &'static str, routes: &'static [&
 
 /// Every permission, by name.
 pub const CATALOGUE: &[Permission] = &[
+    permission(
+        "access:read",
+        "see users, applications, roles, grants and the audit trail",
+        &[
+            "GET /v1/users",
+            "GET /v1/users/{id}",
+            "GET /v1/users/{id}/export",
+            "GET /v1/audit-entries",
+            "GET /v1/applications",
+            "GET /v1/applications/{id}",
+            "GET /v1/groups",
+            "GET /v1/grants/{principal}",
+            "GET /v1/roles",
+            "GET /v1/organisation",
+        ],
+    ),
+    permission(
+        "access:write",
+        "change users, applications, roles and grants",
+        &[
+            "POST /v1/users",
+            "DELETE /v1/users/{id}",
+            "POST /v1/users/{id}/suspend",
+            "POST /v1/users/{id}/activate",
+            "PUT /v1/users/{id}/groups",
+            "POST /v1/applications",
+            "PUT /v1/applications/{id}",
+            "POST /v1/applications/{id}/suspend",
+            "POST /v1/applications/{id}/activate",
+            "POST /v1/applications/{id}/secret",
+            "PUT /v1/groups/{id}",
+            "PUT /v1/grants/{principal}",
+            "PUT /v1/roles",
+            "PUT /v1/organisation",
+        ],
+    ),
     permission("books:read", "see the catalogue", &["GET /store/v1/books", "GET /store/v1/books/{id}"]),
     permission(
         "books:write",
@@ -31,6 +67,7 @@ pub const CATALOGUE: &[Permission] = &[
             "DELETE /store/v1/books/{id}",
         ],
     ),
+    permission("openid", "know who signed in", &["GET /access/oauth2/userinfo", "POST /access/oauth2/userinfo"]),
     permission(
         "operations:write",
         "look at dead letters, send them back, publish again",
@@ -48,6 +85,11 @@ pub const CATALOGUE: &[Permission] = &[
         &["POST /store/v1/orders", "POST /store/v1/orders/{id}/cancel"],
     ),
     permission("profile:read", "see one's own profile", &["GET /store/v1/me"]),
+    permission(
+        "sessions:write",
+        "see one's own applications and sessions, and end them",
+        &["GET /v1/me/applications", "GET /v1/me/sessions", "DELETE /v1/me/sessions", "DELETE /v1/me/sessions/{id}"],
+    ),
     permission(
         "shipments:read",
         "see parcels of a warehouse",

@@ -12,22 +12,26 @@ const MAX_NAME: usize = 64;
 
 /// The roles every tenant has, and what they may do.
 pub const BASE_ROLES: &[(&str, &[&str])] = &[
-    ("CUSTOMER", &["books:read", "orders:read", "orders:write", "profile:read"]),
+    ("CUSTOMER", &["books:read", "openid", "orders:read", "orders:write", "profile:read", "sessions:write"]),
     ("OPERATOR", &["operations:write"]),
     ("SERVICE", &["orders:report", "shipments:read", "shipments:write", "stock:read", "warehouses:register"]),
     (
         "STORE_ADMIN",
         &[
+            "access:read",
+            "access:write",
             "books:read",
             "books:write",
+            "openid",
             "operations:write",
             "orders:read",
             "orders:write",
             "profile:read",
+            "sessions:write",
             "warehouses:read",
         ],
     ),
-    ("WAREHOUSE_STAFF", &["shipments:read", "stock:read", "stock:write"]),
+    ("WAREHOUSE_STAFF", &["openid", "sessions:write", "shipments:read", "stock:read", "stock:write"]),
 ];
 
 /// One role of a tenant.

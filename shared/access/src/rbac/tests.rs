@@ -81,7 +81,8 @@ fn what_is_denied_anywhere_above_is_denied_whatever_allows_it() {
 #[test]
 fn roles_inherit_and_may_not_go_in_circles_or_name_what_is_not_there() {
     let ours = roles([("A", role(&["books:write"], &["B"])), ("B", role(&[], &["WAREHOUSE_STAFF"]))]).unwrap();
-    let expected = BTreeSet::from(["books:write", "shipments:read", "stock:read", "stock:write"]);
+    let expected =
+        BTreeSet::from(["books:write", "openid", "sessions:write", "shipments:read", "stock:read", "stock:write"]);
     assert_eq!(ours.permissions("A"), expected);
     assert!(ours.permissions("Z").is_empty());
 

@@ -3,58 +3,13 @@ use std::sync::Mutex;
 use aws_lambda_events::streams::DynamoDbBatchItemFailure;
 use kernel::Event as DomainEvent;
 use messaging::{DeadLetter, DeadLetters, Outcome, QueueError};
-use web::Caller;
+use serde_json::json;
 
 use super::*;
 
 async fn call(adapter: impl Adapter, event: Value) -> Result<Value, Failure> {
     let done = adapter.call(&event.to_string(), &Call::test()).await?;
     Ok(serde_json::from_str(done.answer.get()).unwrap())
-}
-
-/// Knows one token.
-struct Door;
-
-#[async_trait]
-impl Authorizer for Door {
-    async fn authorize(&self, credentials: &Credentials) -> Result<Option<Caller>, BoxError> {
-        match credentials.headers.get("authorization").and_then(|value| value.to_str().ok()) {
-            Some("Bearer good") => Ok(Some(Caller {
-                principal: format!("{} {}", credentials.method, credentials.path),
-                role: "SERVICE".to_owned(),
-                tenant: "acme.test".parse().unwrap(),
-            })),
-            Some("Bearer outage") => Err("the table is gone".into()),
-            Some(_) | None => Ok(None),
-        }
-    }
-}
-
-fn knock(authorization: &str) -> Value {
-    json!({
-        "version": "2.0",
-        "type": "REQUEST",
-        "rawPath": "/v1/orders",
-        "headers": { "Authorization": authorization },
-        "requestContext": { "http": { "method": "GET", "sourceIp": "203.0.113.7" }, "stage": "$default" },
-    })
-}
-
-#[tokio::test]
-async fn the_authorizer_answers_as_the_gateway_wants_and_never_lets_in_on_an_outage() {
-    let gate = || Gate(Arc::new(Door));
-    assert_eq!(
-        call(gate(), knock("Bearer good")).await.unwrap(),
-        json!({
-            "isAuthorized": true,
-            "context": { "principal": "GET /v1/orders", "role": "SERVICE", "tenant": "acme.test" },
-        })
-    );
-    assert_eq!(
-        call(gate(), knock("Bearer bad")).await.unwrap(),
-        json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } })
-    );
-    assert_eq!(call(gate(), knock("Bearer outage")).await.unwrap_err().error_type, "AuthorizerFailed");
 }
 
 /// Wants every event again.

@@ -152,3 +152,19 @@ async fn what_is_no_gateway_event_is_a_failure_and_not_a_panic() {
         assert_eq!(send(Router::new(), event).await.unwrap_err().error_type, "MalformedEvent");
     }
 }
+
+#[tokio::test]
+async fn what_a_token_is_good_for_reaches_the_handler_and_is_nothing_without_a_caller() {
+    async fn shown(scope: Scope) -> String {
+        scope.0
+    }
+    let ask = async |authorizer: Value| {
+        let router = Router::new().route("/v1/echo", get(shown));
+        let changes = json!({ "/requestContext/authorizer": { "lambda": authorizer } });
+        send(router, event(changes)).await.unwrap().0["body"].as_str().unwrap().to_owned()
+    };
+    let caller = json!({ "principal": "usr_1", "role": "CUSTOMER", "tenant": "acme.test", "scope": "openid email" });
+    assert_eq!(ask(caller).await, "openid email");
+    assert_eq!(ask(json!({ "principal": "usr_1", "role": "CUSTOMER", "tenant": "acme.test" })).await, "");
+    assert_eq!(ask(json!({ "scope": "openid" })).await, "");
+}

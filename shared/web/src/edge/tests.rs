@@ -145,3 +145,18 @@ async fn a_kept_answer_is_given_again_to_the_letter() {
     let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
     assert_eq!(&bytes[..], b"{}");
 }
+
+#[tokio::test]
+async fn a_refusal_of_another_standard_stays_as_it_is_and_is_dressed_like_all() {
+    async fn oauth() -> impl IntoResponse {
+        let mut response = (StatusCode::BAD_REQUEST, "as it is").into_response();
+        response.extensions_mut().insert(Verbatim);
+        response
+    }
+    let router = finish(Router::new().route("/token", post(oauth)), Cors::default());
+    let response = router.oneshot(request(Method::POST, "/token")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    let body = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+    assert_eq!(&body[..], b"as it is");
+}

@@ -1,0 +1,211 @@
+use async_trait::async_trait;
+use axum::body::Body;
+use http::Request;
+use http_body_util::BodyExt as _;
+use kernel::SystemClock;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use table::Table;
+use testkit::LocalDynamo;
+use tower::ServiceExt as _;
+use web::secret::Secret;
+use web::{BoxError, Cors};
+
+use super::*;
+
+struct CursorSecret;
+
+#[async_trait]
+impl Secret for CursorSecret {
+    async fn read(&self) -> Result<SecretString, BoxError> {
+        Ok("0123456789-0123456789-0123456789".into())
+    }
+
+    async fn refresh(&self) -> Result<SecretString, BoxError> {
+        self.read().await
+    }
+}
+
+struct World(Router);
+
+struct Answer {
+    status: u16,
+    tag: String,
+    body: Value,
+}
+
+/// Who asks: tenant and role.
+const ADMIN: (&str, &str) = ("acme.test", "STORE_ADMIN");
+const OTHER: (&str, &str) = ("other.test", "STORE_ADMIN");
+const CUSTOMER: (&str, &str) = ("acme.test", "CUSTOMER");
+
+impl World {
+    fn new() -> Self {
+        let dynamo = LocalDynamo::new();
+        dynamo.create_table("crossdock");
+        let table = Table::new(dynamo.client(), "crossdock");
+        let directory = Directory::new(table.clone(), Arc::new(SystemClock));
+        let cursors = Cursors(Arc::new(CursorSecret));
+        let api = DirectoryApi { directory, trail: AuditTrail::new(table), cursors };
+        Self(web::finish(crate::directory_api(Arc::new(api)), Cors::default()))
+    }
+
+    async fn ask(&self, who: (&str, &str), line: &str, condition: Option<&str>, body: &Value) -> Answer {
+        self.ask_as("usr_00000000000000000000000001", who, line, condition, body).await
+    }
+
+    async fn ask_as(
+        &self,
+        principal: &str,
+        who: (&str, &str),
+        line: &str,
+        condition: Option<&str>,
+        body: &Value,
+    ) -> Answer {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        if let Some(tag) = condition {
+            request = request.header("if-match", tag);
+        }
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        let mut request = request.body(body).unwrap();
+        let (tenant, role) = who;
+        let caller = Caller { principal: principal.to_owned(), role: role.to_owned(), tenant: tenant.parse().unwrap() };
+        request.extensions_mut().insert(caller);
+        let (head, body) = self.0.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let tag = head.headers.get("etag").map(|tag| tag.to_str().unwrap().to_owned()).unwrap_or_default();
+        Answer { status: head.status.as_u16(), tag, body: serde_json::from_slice(&body).unwrap_or_default() }
+    }
+
+    async fn user(&self) -> (String, String) {
+        let new = json!({ "email": "ada@example.com", "name": "Ada", "role": "WAREHOUSE_STAFF" });
+        let made = self.ask(ADMIN, "POST /v1/users", None, &new).await;
+        assert_eq!((made.status, made.body["status"].as_str()), (201, Some("INVITED")), "{}", made.body);
+        (made.body["id"].as_str().unwrap().to_owned(), made.tag)
+    }
+
+    async fn application(&self) -> (String, Value) {
+        let new = json!({
+            "name": "Reports", "kind": "CONFIDENTIAL", "scopes": ["openid", "orders:read"],
+            "sites": [{ "origin": "https://reports.example.com", "tenants": ["acme.test"] }],
+            "tile": { "title": "Reports", "url": "https://reports.example.com/", "permissions": ["stock:read"] },
+        });
+        let made = self.ask(ADMIN, "POST /v1/applications", None, &new).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        (made.body["id"].as_str().unwrap().to_owned(), made.body)
+    }
+}
+
+#[tokio::test]
+async fn a_users_life_over_http() {
+    let world = World::new();
+    let (id, tag) = world.user().await;
+    let none = Value::Null;
+    let suspend = format!("POST /v1/users/{id}/suspend");
+    assert_eq!(world.ask(ADMIN, &suspend, None, &none).await.status, 428);
+    assert_eq!(world.ask(ADMIN, &suspend, Some("\"9\""), &none).await.status, 412);
+    let suspended = world.ask(ADMIN, &suspend, Some(&tag), &none).await;
+    assert_eq!((suspended.status, suspended.body["status"].as_str()), (200, Some("SUSPENDED")));
+    assert_eq!(world.ask(ADMIN, &suspend, Some("*"), &none).await.body["code"], "invalid_transition");
+    let export = world.ask(ADMIN, &format!("GET /v1/users/{id}/export"), None, &none).await;
+    assert_eq!(export.body["email"], "ada@example.com");
+    assert_eq!(world.ask(ADMIN, &format!("DELETE /v1/users/{id}"), Some("*"), &none).await.status, 204);
+    let trail = world.ask(ADMIN, &format!("GET /v1/audit-entries?subject={id}&limit=3"), None, &none).await;
+    assert_eq!(trail.body["items"].as_array().unwrap().len(), 3);
+    assert!(trail.body["next"].is_string());
+    assert_eq!(world.ask(ADMIN, "GET /v1/audit-entries", None, &none).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_once() {
+    let world = World::new();
+    let (id, made) = world.application().await;
+    assert_eq!(made["secret"].as_str().unwrap().len(), 43);
+    for line in ["GET /v1/applications".to_owned(), format!("GET /v1/applications/{id}")] {
+        let shown = world.ask(ADMIN, &line, None, &Value::Null).await;
+        assert!(shown.status == 200 && !shown.body.to_string().contains("secret"), "{}", shown.body);
+    }
+    let changed = world.ask(ADMIN, &format!("POST /v1/applications/{id}/secret"), Some("*"), &Value::Null).await;
+    assert!(changed.body["secret"].is_string() && changed.body["secret"] != made["secret"]);
+}
+
+#[tokio::test]
+async fn rights_are_replaced_under_their_version_from_nothing_on() {
+    let world = World::new();
+    let (id, _) = world.user().await;
+    let roles = json!({ "roles": { "MANAGER": { "inherits": ["WAREHOUSE_STAFF"], "permissions": ["books:read"] } } });
+    assert_eq!(world.ask(ADMIN, "GET /v1/roles", None, &Value::Null).await.tag, "\"0\"");
+    let put = world.ask(ADMIN, "PUT /v1/roles", Some("\"0\""), &roles).await;
+    assert_eq!((put.status, put.tag.as_str()), (204, "\"1\""));
+    let circle = json!({ "roles": { "A": { "inherits": ["A"] } } });
+    let refused = world.ask(ADMIN, "PUT /v1/roles", Some("\"1\""), &circle).await;
+    assert_eq!(refused.body["errors"][0]["code"], "circular_role");
+    let org = json!({ "locations": { "l1": { "franchises": ["f1"] } } });
+    assert_eq!(world.ask(ADMIN, "PUT /v1/organisation", Some("\"0\""), &org).await.status, 204);
+    assert_eq!(world.ask(ADMIN, "GET /v1/organisation", None, &Value::Null).await.body["locations"], org["locations"]);
+    let grants = json!({ "grants": [{ "role": "MANAGER", "on": "franchise:f1", "effect": "ALLOW" }] });
+    let line = format!("PUT /v1/grants/{id}");
+    assert_eq!(world.ask(ADMIN, &line, Some("\"1\""), &grants).await.status, 412);
+    assert_eq!(world.ask(ADMIN, &line, Some("\"0\""), &grants).await.status, 204);
+    let bad = json!({ "grants": [{ "role": "MANAGER", "on": "galaxy:m31", "effect": "ALLOW" }] });
+    assert_eq!(world.ask(ADMIN, &line, Some("\"1\""), &bad).await.status, 400);
+    assert_eq!(world.ask(ADMIN, "PUT /v1/groups/north", None, &json!({ "name": "North" })).await.status, 204);
+    let groups = world.ask(ADMIN, "GET /v1/groups", None, &Value::Null).await;
+    assert_eq!(groups.body["items"], json!([{ "id": "north", "name": "North" }]));
+}
+
+/// The tenant matrix: whatever names something of another tenant names nothing, in the same words as what does not exist.
+#[tokio::test]
+async fn another_tenants_id_is_answered_like_one_that_does_not_exist() {
+    let world = World::new();
+    let (user, _) = world.user().await;
+    let (app, registered) = world.application().await;
+    let mut registration = registered.clone();
+    for name in ["id", "suspended", "version", "secret"] {
+        registration.as_object_mut().unwrap().remove(name);
+    }
+    let groups = json!({ "groups": [] });
+    let lines = [
+        ("GET /v1/users/{}", &user, &Value::Null),
+        ("DELETE /v1/users/{}", &user, &Value::Null),
+        ("GET /v1/users/{}/export", &user, &Value::Null),
+        ("POST /v1/users/{}/suspend", &user, &Value::Null),
+        ("POST /v1/users/{}/activate", &user, &Value::Null),
+        ("PUT /v1/users/{}/groups", &user, &groups),
+        ("GET /v1/applications/{}", &app, &Value::Null),
+        ("PUT /v1/applications/{}", &app, &registration),
+        ("POST /v1/applications/{}/suspend", &app, &Value::Null),
+        ("POST /v1/applications/{}/activate", &app, &Value::Null),
+        ("POST /v1/applications/{}/secret", &app, &Value::Null),
+    ];
+    for (line, id, body) in lines {
+        let nobody = format!("{}_00000000000000000000000009", id.split('_').next().unwrap());
+        let theirs = world.ask(OTHER, &line.replace("{}", id), Some("*"), body).await;
+        let missing = world.ask(OTHER, &line.replace("{}", &nobody), Some("*"), body).await;
+        let malformed = world.ask(OTHER, &line.replace("{}", "x"), Some("*"), body).await;
+        assert_eq!((theirs.status, &theirs.body), (404, &missing.body), "{line}");
+        assert_eq!(malformed.body, missing.body, "{line}");
+        assert_eq!(world.ask(CUSTOMER, &line.replace("{}", id), Some("*"), body).await.status, 403, "{line}");
+    }
+    for list in ["GET /v1/users", "GET /v1/applications", "GET /v1/groups"] {
+        assert_eq!(world.ask(OTHER, list, None, &Value::Null).await.body["items"], json!([]), "{list}");
+        assert_eq!(world.ask(CUSTOMER, list, None, &Value::Null).await.status, 403, "{list}");
+    }
+}
+
+#[tokio::test]
+async fn tiles_are_of_applications_the_caller_has_something_to_do_in() {
+    let world = World::new();
+    let (user, _) = world.user().await;
+    let (app, _) = world.application().await;
+    let tile = json!({ "application": app, "title": "Reports", "url": "https://reports.example.com/" });
+    let tiles = async || world.ask_as(&user, CUSTOMER, "GET /v1/me/applications", None, &Value::Null).await.body;
+    assert_eq!(tiles().await["items"], json!([tile]));
+    world.ask(ADMIN, &format!("POST /v1/applications/{app}/suspend"), Some("*"), &Value::Null).await;
+    assert_eq!(tiles().await["items"], json!([]));
+    world.ask(ADMIN, &format!("POST /v1/applications/{app}/activate"), Some("*"), &Value::Null).await;
+    let deny = json!({ "grants": [{ "role": "WAREHOUSE_STAFF", "on": "tenant", "effect": "DENY" }] });
+    world.ask(ADMIN, &format!("PUT /v1/grants/{user}"), Some("\"0\""), &deny).await;
+    assert_eq!(tiles().await["items"], json!([]));
+}
