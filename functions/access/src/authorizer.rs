@@ -1,26 +1,27 @@
 //! The gateway's question "who is this?", as a REQUEST authorizer with payload 2.0 and simple answers.
 //!
-//! Four kinds of credential, told apart by their form, each judged at its own door and at no other: `Basic` is a user,
-//! `Bearer` with five parts is an access token, with three the public gateway's word for a caller, and any other a service's
-//! secret. What has the form of one is never tried as another.
+//! Five kinds of credential, told apart by their form, each judged at its own door and at no other: `Basic` is a user, `ApiKey`
+//! a partner's system, `Bearer` with five parts an access token, with three the public gateway's word for a caller, and any
+//! other a service's secret. What has the form of one is never tried as another.
 //!
 //! A wrong credential is let through without a principal, so that the API itself answers 401 in its own format; only what
 //! cannot be judged is stopped at the gate (docs/decisions/0006-authorizer-answers.md). A token that is good but not for this
 //! route is denied: the gateway caches answers by header and route, so the answer may depend on both. Roles are not looked at
 //! here: which one a route wants is said where the route is.
 
-use access::{Access, AuthenticateError, Identity, Services, TokenDoor, permits};
+use access::{Access, ApiKeys, AuthenticateError, Identity, Services, TokenDoor, permits};
 use async_trait::async_trait;
 use kernel::TenantId;
 use runtime::Failure;
 use serde_json::{Value, json};
 
-/// Knows users, services and tokens of one tenant.
+/// Knows users, services, keys and tokens of one tenant.
 pub struct Authorizer {
     tenant: TenantId,
     access: Access,
     services: Services,
     tokens: TokenDoor,
+    keys: ApiKeys,
 }
 
 /// Whom the gate has before it.
@@ -69,14 +70,21 @@ enum Unjudged {
 
 impl Authorizer {
     #[must_use]
-    pub fn new(tenant: TenantId, access: Access, services: Services, tokens: TokenDoor) -> Self {
-        Self { tenant, access, services, tokens }
+    pub fn new(tenant: TenantId, access: Access, services: Services, tokens: TokenDoor, keys: ApiKeys) -> Self {
+        Self { tenant, access, services, tokens, keys }
     }
 
     async fn judge(&self, event: &Value) -> Result<Verdict, Unjudged> {
         let (header, route) = (authorization(event)?, route(event)?);
         let (scheme, value) = header.trim().split_once(' ').unwrap_or((header, ""));
         let value = value.trim_start();
+        if scheme.eq_ignore_ascii_case("apikey") {
+            let found = self.keys.authenticate(&self.tenant, header).await?;
+            return Ok(found.map_or(Verdict::Nobody, |key| {
+                let scope = key.scopes.into_iter().collect::<Vec<_>>().join(" ");
+                Verdict::scoped(key.id.to_string(), key.role.to_string(), scope, route)
+            }));
+        }
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Ok(self.access.authenticate_basic(&self.tenant, header).await?.into());
         }

@@ -1,18 +1,19 @@
-//! `/v1/users…`, `/v1/applications…`, `/v1/groups…`, `/v1/grants…`, `/v1/roles`, `/v1/organisation`, `/v1/audit-entries` and
+//! `/v1/users…`, `/v1/applications…`, `/v1/api-keys…`, `/v1/groups…`, `/v1/grants…`, `/v1/roles`, `/v1/organisation`, `/v1/audit-entries` and
 //! `/v1/me/applications`: the directory over HTTP.
 //!
 //! All but the last are for those who run the tenant. Changes want `If-Match`. None takes an `Idempotency-Key`: a user's id
 //! follows from the address, so inviting twice is refused; an answer with a secret must not be kept to be given again.
 
+mod api_keys;
 mod applications;
 mod rights;
 mod users;
 
 use std::sync::Arc;
 
-use access::{Actor, AuditTrail, Directory, Role};
+use access::{Actor, ApiKeys, AuditTrail, Directory, Role};
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use utoipa::OpenApi as _;
 use web::{Caller, ETag, IfMatch, Roles};
 
@@ -21,6 +22,7 @@ use crate::cursors::Cursors;
 /// What the routes need.
 pub struct DirectoryApi {
     pub(crate) directory: Directory,
+    pub(crate) keys: ApiKeys,
     pub(crate) trail: AuditTrail,
     pub(crate) cursors: Cursors,
 }
@@ -46,6 +48,9 @@ pub(crate) fn routes(api: Arc<DirectoryApi>) -> Router {
         .route("/v1/applications/{id}/activate", post(applications::activate))
         .route("/v1/applications/{id}/secret", post(applications::change_secret))
         .route("/v1/me/applications", get(applications::tiles))
+        .route("/v1/api-keys", get(api_keys::list).post(api_keys::create))
+        .route("/v1/api-keys/{id}", delete(api_keys::revoke))
+        .route("/v1/api-keys/{id}/rotate", post(api_keys::rotate))
         .route("/v1/groups", get(rights::groups))
         .route("/v1/groups/{id}", put(rights::put_group))
         .route("/v1/grants/{principal}", get(rights::grants).put(rights::set_grants))
@@ -57,6 +62,7 @@ pub(crate) fn routes(api: Arc<DirectoryApi>) -> Router {
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
     let mut whole = users::Doc::openapi();
     whole.merge(applications::Doc::openapi());
+    whole.merge(api_keys::Doc::openapi());
     whole.merge(rights::Doc::openapi());
     whole
 }

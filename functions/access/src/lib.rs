@@ -23,7 +23,9 @@ mod rotate_keys;
 
 use std::sync::Arc;
 
-use access::{Access, AuditTrail, Cognito, CognitoPool, Directory, Keyring, OAuth, Services, TokenDoor, Tokens};
+use access::{
+    Access, ApiKeys, AuditTrail, Cognito, CognitoPool, Directory, Keyring, OAuth, Services, TokenDoor, Tokens,
+};
 use kernel::TenantId;
 use runtime::{Building, Context, InitError, Job, Roots, settings};
 use secrecy::ExposeSecret;
@@ -44,6 +46,7 @@ settings! {
         tenant: TenantId = "TENANT",
         secrets: SecretArns = "SERVICE_SECRETS",
         keys: String = "TOKEN_KEYS_ARN",
+        pepper: String = "API_KEY_PEPPER_ARN",
     }
 }
 
@@ -61,6 +64,7 @@ settings! {
 settings! {
     struct DirectorySettings {
         table: String = "TABLE_NAME",
+        pepper: String = "API_KEY_PEPPER_ARN",
         cursor_secret: String = "CURSOR_SECRET_ARN",
     }
 }
@@ -113,8 +117,10 @@ pub fn authorizer(context: &'static Context) -> Building<Arc<dyn runtime::Task>>
         let keyring = Keyring::new(context.secret(settings.keys)?, context.clock());
         let tokens = Tokens::new(&settings.tenant, keyring);
         let tokens = TokenDoor::new(table.clone(), context.clock(), tokens, settings.tenant.clone());
+        let keys = ApiKeys::new(table.clone(), context.clock(), context.secret(settings.pepper)?);
         let access = Access::new(table, context.clock());
-        let authorizer: Arc<dyn runtime::Task> = Arc::new(Authorizer::new(settings.tenant, access, services, tokens));
+        let authorizer = Authorizer::new(settings.tenant, access, services, tokens, keys);
+        let authorizer: Arc<dyn runtime::Task> = Arc::new(authorizer);
         Ok(authorizer)
     })
 }
@@ -157,7 +163,8 @@ pub fn directory(context: &'static Context) -> Building<axum::Router> {
         let table = Table::new(context.dynamodb()?, settings.table);
         let directory = Directory::new(table.clone(), context.clock());
         let cursors = cursors::Cursors(context.secret(settings.cursor_secret)?);
-        Ok(directory_api(Arc::new(DirectoryApi { directory, trail: AuditTrail::new(table), cursors })))
+        let keys = ApiKeys::new(table.clone(), context.clock(), context.secret(settings.pepper)?);
+        Ok(directory_api(Arc::new(DirectoryApi { directory, keys, trail: AuditTrail::new(table), cursors })))
     })
 }
 

@@ -1,6 +1,6 @@
 //! The contexts' errors as problems, each once.
 
-use access::{DirectoryError, InvalidRoles, Outage};
+use access::{ApiKeyError, DirectoryError, InvalidRoles, Outage};
 use table::TableError;
 use web::{FieldError, Problem};
 
@@ -27,6 +27,13 @@ pub(crate) fn directory(error: DirectoryError) -> Problem {
         }
         DirectoryError::Random(error) => Problem::internal(&error),
         DirectoryError::Table(error) => table(&error),
+    }
+}
+
+pub(crate) fn api_key(error: ApiKeyError) -> Problem {
+    match error {
+        ApiKeyError::Directory(error) => directory(error),
+        error @ ApiKeyError::Pepper(_) => Problem::unavailable(&error),
     }
 }
 

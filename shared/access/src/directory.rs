@@ -76,7 +76,7 @@ impl Directory {
 }
 
 /// The first action was conditional on the version that was seen.
-fn stale(error: TransactionError) -> DirectoryError {
+pub(crate) fn stale(error: TransactionError) -> DirectoryError {
     match error {
         TransactionError::Conditions(_) => DirectoryError::Stale,
         error @ (TransactionError::TokenReused | TransactionError::Table(_)) => unexpected(error).into(),

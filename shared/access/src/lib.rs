@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+mod api_key;
 mod application;
 mod audit;
 mod authenticate;
@@ -39,6 +40,9 @@ use table::Table;
 
 use crate::password::Hasher;
 
+pub use api_key::{
+    ApiKey, ApiKeyError, ApiKeyId, ApiKeys, KEY_PREFIX, MAX_KEY_DAYS, MadeApiKey, NewApiKey, OVERLAP_SECONDS,
+};
 pub use application::{AppId, Application, Kind, OPENID_SCOPES, Registration, Site, Tile};
 pub use audit::{AuditEntry, AuditId, AuditKind, AuditTrail};
 pub use authenticate::{AuthenticateError, Identity};

@@ -5,6 +5,7 @@
 //! | user | `USER#<id>` | `USER` | gsi2 `USERS` unless a customer |
 //! | lockout | `USER#<id>` | `LOCKOUT` | |
 //! | application | `APP#<id>` | `APP` | gsi2 `APPS` |
+//! | API key | `APIKEY#<id>` | `APIKEY` | gsi2 `APIKEYS` |
 //! | session | `SESSION#<id>` | `SESSION` | gsi2 `PRINCIPAL#<user>#SESSIONS` |
 //! | login under way | `LOGIN#<hash of state>` | `LOGIN` | |
 //! | authorization code | `CODE#<hash>` | `CODE` | |
@@ -13,6 +14,7 @@
 //! | roles, tree | `ROLES`, `ORG` | the same | |
 //! | audit entry | `AUDIT#<day>` | `<id>` | gsi2 `PRINCIPAL#<subject>#AUDIT` |
 
+mod api_keys;
 mod applications;
 mod audit;
 mod logins;
@@ -20,6 +22,7 @@ mod rights;
 mod sessions;
 mod users;
 
+pub(crate) use api_keys::{ApiKeyItem, api_key_key, api_keys, decode_api_key, mark_key_used};
 pub(crate) use applications::{AppItem, app_key, apps, decode_app};
 pub(crate) use audit::{AuditItem, audit_of_day, audit_of_subject};
 pub(crate) use logins::{CodeItem, LoginItem, code_key, login_key, mark_code_used};

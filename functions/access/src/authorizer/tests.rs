@@ -2,13 +2,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use access::{
-    AccessClaims, Actor, Directory, HopClaims, Keyring, Kind, NewUser, Registration, Role, ServiceName, Tokens,
+    AccessClaims, Actor, ApiKeys, Directory, HopClaims, Keyring, Kind, MadeApiKey, NewApiKey, NewUser, Registration,
+    Role, ServiceName, Tokens,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kernel::{Clock, SystemClock};
 use runtime::Task;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use table::Table;
 use testkit::{Effect, FaultInjector, LocalDynamo, Side};
 use web::BoxError;
@@ -18,6 +19,7 @@ use super::*;
 
 const EVENT: &str = include_str!("../../../../events/authorizer-basic.json");
 const PASSWORD: &str = "correct horse";
+const PEPPER: &str = r#"{"current": "0123456789-pepper-2"}"#;
 
 /// A secret, or what Secrets Manager does when it has a bad day.
 struct Stored(Option<&'static str>);
@@ -55,6 +57,7 @@ impl Secret for Keys {
 struct Maker {
     tokens: Tokens,
     machine: String,
+    key: MadeApiKey,
 }
 
 impl Maker {
@@ -113,13 +116,21 @@ async fn world(faults: &FaultInjector, secret: Option<&'static str>) -> (Authori
     let tenant_id = tenant();
     let actor = Actor { tenant: &tenant_id, principal: "operator" };
     let machine = directory.register_application(actor, registration).await.unwrap().application.value.id.to_string();
+    let keys = ApiKeys::new(table.clone(), clock.clone(), Arc::new(Stored(Some(PEPPER))));
+    let new = NewApiKey {
+        name: "ERP".to_owned(),
+        scopes: BTreeSet::from(["profile:read".to_owned()]),
+        role: Role::StoreAdmin,
+        days: 1,
+    };
+    let key = keys.create(actor, &new).await.unwrap();
     let door = TokenDoor::new(table.clone(), clock.clone(), tokens.clone(), tenant());
     let access = Access::new(table, clock);
     let [email, password, name] = ["customer@example.com", PASSWORD, "Ada"].map(str::to_owned);
     access.register(&tenant(), &NewUser { email, password, name }).await.unwrap();
     let name: ServiceName = "warehouse:alpha".parse().unwrap();
     let services = Services::new(vec![(name, Arc::new(Stored(secret)))]);
-    (Authorizer::new(tenant(), access, services, door), Maker { tokens, machine })
+    (Authorizer::new(tenant(), access, services, door, keys), Maker { tokens, machine, key })
 }
 
 async fn known() -> Authorizer {
@@ -249,8 +260,24 @@ async fn a_credential_of_one_kind_is_refused_at_every_other_door() {
         format!("Bearer {hop}.{hop}"),
         "Bearer a.alpha-secret-0001.b".to_owned(),
         "Bearer a.b.c.d.alpha-secret-0001".to_owned(),
+        format!("Bearer {}", maker.key.text.expose_secret()),
+        basic(&format!("x@example.com:{}", maker.key.text.expose_secret())),
+        format!("ApiKey {access}"),
+        "ApiKey alpha-secret-0001".to_owned(),
         access,
     ] {
         assert_eq!(authorizer.run(event(&header)).await.unwrap(), denied, "{header}");
     }
+}
+
+#[tokio::test]
+async fn an_api_key_is_let_in_where_its_scopes_say() {
+    let (authorizer, maker) = world(&FaultInjector::new(), None).await;
+    let mut event = event(&format!("ApiKey {}", maker.key.text.expose_secret()));
+    let principal = maker.key.key.id;
+    let context =
+        json!({ "principal": principal, "role": "STORE_ADMIN", "tenant": "acme.test", "scope": "profile:read" });
+    assert_eq!(authorizer.run(event.clone()).await.unwrap(), json!({ "isAuthorized": true, "context": context }));
+    event["routeKey"] = "GET /store/v1/orders".into();
+    assert_eq!(authorizer.run(event).await.unwrap(), json!({ "isAuthorized": false }));
 }

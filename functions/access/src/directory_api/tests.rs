@@ -13,12 +13,12 @@ use web::{BoxError, Cors};
 
 use super::*;
 
-struct CursorSecret;
+struct Fixed(&'static str);
 
 #[async_trait]
-impl Secret for CursorSecret {
+impl Secret for Fixed {
     async fn read(&self) -> Result<SecretString, BoxError> {
-        Ok("0123456789-0123456789-0123456789".into())
+        Ok(self.0.into())
     }
 
     async fn refresh(&self) -> Result<SecretString, BoxError> {
@@ -45,8 +45,10 @@ impl World {
         dynamo.create_table("crossdock");
         let table = Table::new(dynamo.client(), "crossdock");
         let directory = Directory::new(table.clone(), Arc::new(SystemClock));
-        let cursors = Cursors(Arc::new(CursorSecret));
-        let api = DirectoryApi { directory, trail: AuditTrail::new(table), cursors };
+        let cursors = Cursors(Arc::new(Fixed("0123456789-0123456789-0123456789")));
+        let pepper = Arc::new(Fixed(r#"{"current": "0123456789-pepper-2"}"#));
+        let keys = ApiKeys::new(table.clone(), Arc::new(SystemClock), pepper);
+        let api = DirectoryApi { directory, keys, trail: AuditTrail::new(table), cursors };
         Self(web::finish(crate::directory_api(Arc::new(api)), Cors::default()))
     }
 
@@ -128,6 +130,25 @@ async fn a_secret_is_shown_once() {
     }
     let changed = world.ask(ADMIN, &format!("POST /v1/applications/{id}/secret"), Some("*"), &Value::Null).await;
     assert!(changed.body["secret"].is_string() && changed.body["secret"] != made["secret"]);
+}
+
+#[tokio::test]
+async fn a_key_is_made_replaced_and_revoked_and_its_text_shown_once() {
+    let world = World::new();
+    let new = json!({ "name": "ERP", "scopes": ["orders:read"], "role": "STORE_ADMIN", "days": 30 });
+    let made = world.ask(ADMIN, "POST /v1/api-keys", None, &new).await;
+    assert!(made.status == 201 && made.body["key"].as_str().unwrap().starts_with("cdk_"), "{}", made.body);
+    let id = made.body["id"].as_str().unwrap();
+    let next = world.ask(ADMIN, &format!("POST /v1/api-keys/{id}/rotate"), None, &Value::Null).await;
+    assert!(next.status == 201 && next.body["key"] != made.body["key"]);
+    assert_eq!(world.ask(OTHER, &format!("DELETE /v1/api-keys/{id}"), None, &Value::Null).await.status, 404);
+    assert_eq!(world.ask(ADMIN, &format!("DELETE /v1/api-keys/{id}"), None, &Value::Null).await.status, 204);
+    let list = world.ask(ADMIN, "GET /v1/api-keys", None, &Value::Null).await;
+    assert_eq!(list.body["items"].as_array().unwrap().len(), 2);
+    assert!(!list.body.to_string().contains("cdk_"));
+    let mut bad = new;
+    bad["days"] = json!(0);
+    assert_eq!(world.ask(ADMIN, "POST /v1/api-keys", None, &bad).await.body["errors"][0]["pointer"], "/days");
 }
 
 #[tokio::test]
