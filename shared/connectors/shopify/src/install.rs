@@ -135,7 +135,7 @@ impl App {
 
     /// The code for tokens. `base_url` is the store's, without a trailing slash.
     pub fn exchange(&self, base_url: &str, code: &str) -> Result<Request<Bytes>, http::Error> {
-        self.token_request(
+        token_request(
             base_url,
             &json!({
                 "client_id": self.client_id, "client_secret": self.secret.current.expose_secret(), "code": code,
@@ -147,7 +147,7 @@ impl App {
     /// A refresh token for new tokens. The old one works until the new access token was used, so a lost answer is asked
     /// for again.
     pub fn refresh(&self, base_url: &str, refresh_token: &SecretString) -> Result<Request<Bytes>, http::Error> {
-        self.token_request(
+        token_request(
             base_url,
             &json!({
                 "client_id": self.client_id, "client_secret": self.secret.current.expose_secret(),
@@ -155,14 +155,13 @@ impl App {
             }),
         )
     }
+}
 
-    #[expect(clippy::unused_self, reason = "both requests are of an app")]
-    fn token_request(&self, base_url: &str, body: &serde_json::Value) -> Result<Request<Bytes>, http::Error> {
-        Request::post(format!("{base_url}/admin/oauth/access_token"))
-            .header("content-type", "application/json")
-            .header("accept", "application/json")
-            .body(Bytes::from(body.to_string()))
-    }
+fn token_request(base_url: &str, body: &serde_json::Value) -> Result<Request<Bytes>, http::Error> {
+    Request::post(format!("{base_url}/admin/oauth/access_token"))
+        .header("content-type", "application/json")
+        .header("accept", "application/json")
+        .body(Bytes::from(body.to_string()))
 }
 
 /// What is signed: the decoded pairs without the signature, sorted by key.

@@ -93,6 +93,9 @@ fn change_product(world: &mut World, body: &Value) -> Result<Value, String> {
     };
     let product = product.ok_or("there is no such product")?;
     for (name, value) in body.at("set").as_object().into_iter().flatten() {
+        if name == "handle" {
+            world.hold("Product", "handle", value.as_str().unwrap_or_default(), &product);
+        }
         world.set(&product, name, value.clone());
     }
     if let (true, Ok(variant)) = (body.has("setVariant"), variant_of(world, body.text("sku"))) {

@@ -22,6 +22,9 @@ use crate::webhooks::Hooks;
 /// The fields of an object.
 pub(crate) type Object = Map<String, Value>;
 
+/// Known by their owners only: they come and go with every change, so there is no list of them.
+const METAFIELD: &str = "Metafield";
+
 /// Ids begin past 2^53, as a live shop's do: a client that keeps them as floating point is found out.
 const FIRST_ID: u64 = 9_007_199_254_740_993;
 
@@ -150,6 +153,9 @@ impl World {
         object.insert("__typename".to_owned(), kind.into());
         object.insert("id".to_owned(), id.into());
         self.objects.insert(id.to_owned(), object);
+        if kind == METAFIELD {
+            return;
+        }
         self.lists.entry(kind.to_owned()).or_default().push(id.to_owned());
     }
 
@@ -181,10 +187,12 @@ impl World {
 
     /// Removes an object and what it alone was known by.
     pub(crate) fn remove(&mut self, id: &str) {
-        if let Some(object) = self.objects.remove(id)
-            && let Some(list) = self.lists.get_mut(object.text("__typename"))
-        {
+        let Some(object) = self.objects.remove(id) else { return };
+        let kind = object.text("__typename");
+        if let Some(list) = self.lists.get_mut(kind) {
             list.retain(|other| other != id);
+        }
+        if kind != METAFIELD {
             self.unique.retain(|_, holder| holder != id);
         }
     }

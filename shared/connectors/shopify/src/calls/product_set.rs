@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::Request;
 use kernel::Timestamp;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{Sent, Store};
 use crate::Gid;
@@ -70,8 +71,24 @@ struct Identified {
     id: Gid,
 }
 
+/// The most variants an answer names.
+const MAX_NAMED: usize = 250;
+
+/// So many variants are named in the answer. Never none: a page has a size.
+fn named(product: &Product) -> u32 {
+    u32::try_from(product.variants.len().clamp(1, MAX_NAMED)).unwrap_or(1)
+}
+
+/// Points the call asks for: mutation, product, page, and for each variant itself and its item.
+#[must_use]
+pub fn points(product: &Product) -> u32 {
+    13 + 2 * named(product)
+}
+
 pub fn request(store: &Store, id: &str, product: &Product) -> Result<Request<Bytes>, http::Error> {
-    store.graphql(&PRODUCT_SET, &to_remote(id, product))
+    let mut variables = to_remote(id, product);
+    variables["variants"] = json!(named(product));
+    store.graphql(&PRODUCT_SET, &variables)
 }
 
 /// The errors stay beside the product, because the circuit wants to see them ([`crate::breaker::Event::of`]); what they mean is

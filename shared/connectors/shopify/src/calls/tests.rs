@@ -1,5 +1,7 @@
 //! Every call, against a store that refuses what the real one refuses.
 
+mod workers;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -129,6 +131,18 @@ async fn a_product_goes_out_comes_back_the_same_and_is_no_change() {
     let other = world.standin.enter("product", json!({ "sku": "TEE-S", "set": { "title": "Blouse" } })).await.unwrap();
     let other = map::product::from_webhook(other.to_string().as_bytes(), gbp).unwrap();
     assert_eq!(written.judge(&json!(other.product), other.updated_at, world.now()), Verdict::Change);
+}
+
+#[tokio::test]
+async fn a_product_costs_by_its_variants() {
+    let world = World::open(|_| ()).await;
+    world.tee().await;
+    for variants in [1, 2] {
+        let product = Product { variants: tee().variants[..variants].to_vec(), ..tee() };
+        let sent = world.send(product_set::request(&world.store, "prod_1", &product)).await;
+        let cost = product_set::read(sent, world.now()).cost.unwrap();
+        assert_eq!(cost.requested, product_set::points(&product));
+    }
 }
 
 #[tokio::test]
