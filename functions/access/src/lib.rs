@@ -24,7 +24,7 @@ mod rotate_keys;
 use std::sync::Arc;
 
 use access::{
-    Access, ApiKeys, AuditTrail, Cognito, CognitoPool, Directory, Keyring, OAuth, Services, TokenDoor, Tokens,
+    Access, ApiKeys, AuditTrail, Cognito, CognitoPool, Directory, Keyring, Limiter, OAuth, Services, TokenDoor, Tokens,
 };
 use kernel::TenantId;
 use runtime::{Building, Context, InitError, Job, Roots, settings};
@@ -144,9 +144,10 @@ pub fn oauth(context: &'static Context) -> Building<axum::Router> {
         let provider = Arc::new(Cognito::new(pool, context.transport(Roots::Amazon), context.clock()));
         let keyring = Keyring::new(context.secret(settings.keys)?, context.clock());
         let tokens = Tokens::new(&settings.tenant, keyring);
+        let limiter = Limiter::new(table.clone(), context.clock(), settings.tenant.clone());
         let oauth = OAuth::new(table, context.clock(), tokens, provider, settings.tenant, url);
         let cursors = cursors::Cursors(context.secret(settings.cursor_secret)?);
-        Ok(oauth_api(Arc::new(OAuthApi { oauth, cursors })))
+        Ok(oauth_api(Arc::new(OAuthApi { oauth, cursors, limiter })))
     })
 }
 

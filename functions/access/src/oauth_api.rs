@@ -4,11 +4,13 @@
 //! the browser on, or answer a problem when there is nowhere safe to send it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use access::{AuthorizeError, CallbackError, OAuth, OAuthError, Params, Session, UserId};
+use access::{AuthorizeError, CallbackError, Limit, Limiter, OAuth, OAuthError, Params, Session, UserId};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
@@ -16,7 +18,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::{Value, json};
-use web::{Caller, Json, List, NoFilter, Page, Path, Problem, Scope, Verbatim};
+use web::{Caller, Json, List, NoFilter, Page, Path, Problem, RequestMeta, Scope, Verbatim};
 
 use crate::cursors::Cursors;
 use crate::problems;
@@ -48,23 +50,58 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub struct OAuthApi {
     pub(crate) oauth: OAuth,
     pub(crate) cursors: Cursors,
+    pub(crate) limiter: Limiter,
 }
+
+/// Requests a minute from one address. A person needs four for a login; a shop's tills share an address.
+const PER_ADDRESS: u32 = 300;
+/// Requests a minute of the whole tenant.
+const PER_TENANT: u32 = 30_000;
 
 type Api = State<Arc<OAuthApi>>;
 
 pub(crate) fn routes(api: Arc<OAuthApi>) -> Router {
-    Router::new()
-        .route("/access/.well-known/openid-configuration", get(discovery))
-        .route("/access/.well-known/jwks.json", get(jwks))
+    let open = Router::new()
         .route("/access/oauth2/authorize", get(authorize))
         .route("/access/oauth2/callback", get(callback))
         .route("/access/oauth2/token", post(token))
         .route("/access/oauth2/revoke", post(revoke))
         .route("/access/oauth2/introspect", post(introspect))
+        .route_layer(from_fn_with_state(api.clone(), limited));
+    open.route("/access/.well-known/openid-configuration", get(discovery))
+        .route("/access/.well-known/jwks.json", get(jwks))
         .route("/access/oauth2/userinfo", get(userinfo).post(userinfo_by_post))
         .route("/v1/me/sessions", get(sessions).delete(end_sessions))
         .route("/v1/me/sessions/{id}", delete(end_session))
         .with_state(api)
+}
+
+/// Counts requests to the routes that anybody can reach. When they cannot be counted they are refused: a door that cannot
+/// be watched stays shut.
+async fn limited(State(api): Api, meta: RequestMeta, request: Request, next: Next) -> Response {
+    let address = meta.source_ip.unwrap_or_default();
+    let limits = [
+        Limit { class: "oauth address", subject: &address, most: PER_ADDRESS },
+        Limit { class: "oauth tenant", subject: "", most: PER_TENANT },
+    ];
+    let quota = match api.limiter.take(&limits).await {
+        Ok(quota) => quota,
+        Err(error) => return Problem::unavailable(&error).into_response(),
+    };
+    let mut response = if quota.is_admitted {
+        next.run(request).await
+    } else {
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited")
+            .detail("Too many requests; try again when the minute is over.")
+            .retry_after(Duration::from_secs(quota.reset.into()))
+            .into_response()
+    };
+    let fields =
+        [("ratelimit-limit", quota.limit), ("ratelimit-remaining", quota.remaining), ("ratelimit-reset", quota.reset)];
+    for (name, value) in fields {
+        response.headers_mut().insert(name, HeaderValue::from(value));
+    }
+    response
 }
 
 fn cached(body: Value) -> Response {

@@ -17,6 +17,7 @@ mod directory;
 mod email;
 mod jose;
 mod keys;
+mod limits;
 mod lockout;
 mod oauth;
 mod opaque;
@@ -54,6 +55,7 @@ pub use directory::{
 };
 pub use email::{Email, InvalidEmail};
 pub use keys::{InvalidKeys, Keyring, NoRandomness, rotated};
+pub use limits::{Limit, Limiter, Quota, WINDOW};
 pub use lockout::{MAX_FAILURES, WINDOW_SECONDS};
 pub use oauth::{
     AuthorizeError, CODE_SECONDS, CallbackError, Introspection, Issued, LOGIN_SECONDS, OAuth, OAuthError, Outage,

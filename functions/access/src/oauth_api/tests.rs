@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt as _;
-use kernel::{Clock, SystemClock, TenantId};
+use kernel::{Clock, TenantId};
 use secrecy::SecretString;
 use table::Table;
-use testkit::LocalDynamo;
+use testkit::{Effect, FaultInjector, LocalDynamo, Side};
 use tower::ServiceExt as _;
 use web::secret::Secret;
 use web::{BoxError, Cors};
@@ -72,10 +72,15 @@ fn tenant() -> TenantId {
 
 impl World {
     async fn new() -> Self {
+        Self::through(&FaultInjector::new()).await
+    }
+
+    async fn through(faults: &FaultInjector) -> Self {
         let dynamo = LocalDynamo::new();
         dynamo.create_table("crossdock");
-        let table = Table::new(dynamo.client(), "crossdock");
-        let clock = Arc::new(SystemClock);
+        let table = Table::new(dynamo.client_through(faults), "crossdock");
+        // Stands still, so that no test crosses the end of a minute.
+        let clock = testkit::clock();
         let keys = access::rotated(&"none".to_owned().into(), clock.now()).unwrap().unwrap();
         let tokens = Tokens::new(&tenant(), Keyring::new(Arc::new(Fixed(keys)), clock.clone()));
         let directory = Directory::new(table.clone(), clock.clone());
@@ -96,9 +101,10 @@ impl World {
         let client = directory.register_application(actor, registration).await.unwrap().application.value.id;
         let door = TokenDoor::new(table.clone(), clock.clone(), tokens.clone(), tenant.clone());
         let url = "https://id.example/access".to_owned();
+        let limiter = Limiter::new(table.clone(), clock.clone(), tenant.clone());
         let oauth = OAuth::new(table, clock, tokens, Arc::new(Provider), tenant.clone(), url);
         let cursors = Cursors(Arc::new(Fixed("0123456789-0123456789-0123456789".into())));
-        let router = web::finish(crate::oauth_api(Arc::new(OAuthApi { oauth, cursors })), Cors::default());
+        let router = web::finish(crate::oauth_api(Arc::new(OAuthApi { oauth, cursors, limiter })), Cors::default());
         Self { router, client: client.to_string(), door }
     }
 
@@ -268,4 +274,35 @@ async fn userinfo_and_sessions_are_of_whoever_the_gateway_vouches_for() {
     assert_eq!(ask("DELETE", &path, Some(&claims.sub), "").await.status, 204);
     assert_eq!(ask("DELETE", "/v1/me/sessions", Some(&claims.sub), "").await.status, 204);
     assert_eq!(ask("GET", "/v1/me/sessions", Some(&claims.sub), "").await.body["items"], json!([]));
+}
+
+#[tokio::test]
+async fn an_address_that_asks_too_often_is_told_when_to_come_back_and_others_are_not_disturbed() {
+    let world = World::new().await;
+    let ask = async |address: &str| {
+        let mut request = form("/access/oauth2/token", &[]);
+        let source_ip = Some(address.to_owned());
+        request.extensions_mut().insert(RequestMeta { source_ip, ..RequestMeta::default() });
+        world.send(request).await
+    };
+    for left in (0..PER_ADDRESS).rev() {
+        let answer = ask("203.0.113.7").await;
+        assert_eq!(answer.status, 401);
+        assert_eq!(answer.headers["ratelimit-remaining"].to_str().unwrap(), left.to_string());
+    }
+    let answer = ask("203.0.113.7").await;
+    assert_eq!((answer.status, answer.body["code"].as_str()), (429, Some("rate_limited")));
+    assert_eq!(answer.headers["retry-after"], answer.headers["ratelimit-reset"]);
+    assert_eq!(answer.headers["ratelimit-limit"], "300");
+    assert_eq!(ask("203.0.113.8").await.status, 401);
+    assert_eq!(world.get("/access/.well-known/jwks.json").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_cannot_be_counted_is_refused() {
+    let faults = FaultInjector::new();
+    let world = World::through(&faults).await;
+    faults.always("UpdateItem", Side::Before, Effect::ServerError);
+    assert_eq!(world.form("/access/oauth2/token", &[]).await.status, 503);
+    assert_eq!(world.get(&world.authorize(CHALLENGE)).await.status, 503);
 }
