@@ -1,8 +1,7 @@
 //! The gateway's question "who is this?", as a REQUEST authorizer with payload 2.0 and simple answers.
 //!
-//! Five kinds of credential, told apart by their form, each judged at its own door and at no other: `Basic` is a user, `ApiKey`
-//! a partner's system, `Bearer` with five parts an access token, with three the public gateway's word for a caller, and any
-//! other a service's secret. What has the form of one is never tried as another.
+//! Four kinds of credential, told apart by their form, each judged at its own door and at no other: `Basic` is a user, `ApiKey`
+//! a partner's system, `Bearer` with five parts an access token, and any other `Bearer` a service's secret. What has the form of one is never tried as another.
 //!
 //! A wrong credential is let through without a principal, so that the API itself answers 401 in its own format; only what
 //! cannot be judged is stopped at the gate (docs/decisions/0006-authorizer-answers.md). A token that is good but not for this
@@ -20,8 +19,8 @@ pub struct Authorizer {
     tenant: TenantId,
     access: Access,
     services: Services,
-    tokens: TokenDoor,
-    keys: ApiKeys,
+    tokens: Option<TokenDoor>,
+    keys: Option<ApiKeys>,
 }
 
 /// Whom the gate has before it.
@@ -69,9 +68,16 @@ enum Unjudged {
 }
 
 impl Authorizer {
+    /// Users and services only: what a stack without applications has.
     #[must_use]
-    pub fn new(tenant: TenantId, access: Access, services: Services, tokens: TokenDoor, keys: ApiKeys) -> Self {
-        Self { tenant, access, services, tokens, keys }
+    pub fn new(tenant: TenantId, access: Access, services: Services) -> Self {
+        Self { tenant, access, services, tokens: None, keys: None }
+    }
+
+    /// Takes access tokens and API keys too.
+    #[must_use]
+    pub fn with_applications(self, tokens: TokenDoor, keys: ApiKeys) -> Self {
+        Self { tokens: Some(tokens), keys: Some(keys), ..self }
     }
 
     async fn judge(&self, event: &Value) -> Result<Verdict, Unjudged> {
@@ -79,7 +85,8 @@ impl Authorizer {
         let (scheme, value) = header.trim().split_once(' ').unwrap_or((header, ""));
         let value = value.trim_start();
         if scheme.eq_ignore_ascii_case("apikey") {
-            let found = self.keys.authenticate(&self.tenant, header).await?;
+            let Some(keys) = &self.keys else { return Ok(Verdict::Nobody) };
+            let found = keys.authenticate(&self.tenant, header).await?;
             return Ok(found.map_or(Verdict::Nobody, |key| {
                 let scope = key.scopes.into_iter().collect::<Vec<_>>().join(" ");
                 Verdict::scoped(key.id.to_string(), key.role.to_string(), scope, route)
@@ -88,16 +95,14 @@ impl Authorizer {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Ok(self.access.authenticate_basic(&self.tenant, header).await?.into());
         }
-        Ok(match value.matches('.').count() {
-            4 => match self.tokens.access(value).await? {
-                Some(claims) => Verdict::scoped(claims.sub, claims.role, claims.scope, route),
-                None => Verdict::Nobody,
-            },
-            2 => match self.tokens.hop(value).await? {
-                Some(claims) => Verdict::scoped(claims.sub, claims.role, claims.scope, route),
-                None => Verdict::Nobody,
-            },
-            _ => self.services.authenticate_bearer(header).await?.into(),
+        // What has five parts is a token, good or not; a service's secret has none.
+        if value.matches('.').count() != 4 {
+            return Ok(self.services.authenticate_bearer(header).await?.into());
+        }
+        let Some(tokens) = &self.tokens else { return Ok(Verdict::Nobody) };
+        Ok(match tokens.access(value).await? {
+            Some(claims) => Verdict::scoped(claims.sub, claims.role, claims.scope, route),
+            None => Verdict::Nobody,
         })
     }
 }

@@ -45,8 +45,9 @@ settings! {
         table: String = "TABLE_NAME",
         tenant: TenantId = "TENANT",
         secrets: SecretArns = "SERVICE_SECRETS",
-        keys: String = "TOKEN_KEYS_ARN",
-        pepper: String = "API_KEY_PEPPER_ARN",
+        /// Both or neither: a warehouse's stack has no applications.
+        keys: String = "TOKEN_KEYS_ARN" or "",
+        pepper: String = "API_KEY_PEPPER_ARN" or "",
     }
 }
 
@@ -114,12 +115,19 @@ pub fn authorizer(context: &'static Context) -> Building<Arc<dyn runtime::Task>>
         let table = Table::new(context.dynamodb()?, settings.table);
         let services = settings.secrets.0.into_iter().map(|(name, arn)| Ok((name, context.secret(arn)?)));
         let services = Services::new(services.collect::<Result<_, InitError>>()?);
-        let keyring = Keyring::new(context.secret(settings.keys)?, context.clock());
-        let tokens = Tokens::new(&settings.tenant, keyring);
-        let tokens = TokenDoor::new(table.clone(), context.clock(), tokens, settings.tenant.clone());
-        let keys = ApiKeys::new(table.clone(), context.clock(), context.secret(settings.pepper)?);
-        let access = Access::new(table, context.clock());
-        let authorizer = Authorizer::new(settings.tenant, access, services, tokens, keys);
+        let access = Access::new(table.clone(), context.clock());
+        let mut authorizer = Authorizer::new(settings.tenant.clone(), access, services);
+        match (settings.keys.as_str(), settings.pepper.as_str()) {
+            ("", "") => {}
+            ("", _) | (_, "") => return Err(InitError::other("set TOKEN_KEYS_ARN and API_KEY_PEPPER_ARN, or neither")),
+            (keys, pepper) => {
+                let keyring = Keyring::new(context.secret(keys)?, context.clock());
+                let tokens = Tokens::new(&settings.tenant, keyring);
+                let tokens = TokenDoor::new(table.clone(), context.clock(), tokens, settings.tenant);
+                let keys = ApiKeys::new(table, context.clock(), context.secret(pepper)?);
+                authorizer = authorizer.with_applications(tokens, keys);
+            }
+        }
         let authorizer: Arc<dyn runtime::Task> = Arc::new(authorizer);
         Ok(authorizer)
     })

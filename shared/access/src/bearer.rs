@@ -1,8 +1,8 @@
 //! The door for tokens: whether a nested token is ours, and whether what it speaks for still stands.
 //!
 //! One read: the session, its user and its application together, or the application alone for a machine. So whatever ends
-//! one of them ends the token, as soon as the gateway in front forgets its answer. A token of another kind (a hop
-//! assertion, an ID token, a refresh token) is nobody here.
+//! one of them ends the token, as soon as the gateway in front forgets its answer. A token of another kind (an ID
+//! token, a refresh token) is nobody here.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::application::AppId;
 use crate::authenticate::AuthenticateError;
 use crate::oauth::Outage;
 use crate::store::{app_key, decode_app, decode_session, decode_user, session_key, user_key};
-use crate::token::{AccessClaims, HopClaims, Tokens};
+use crate::token::{AccessClaims, Tokens};
 use crate::user::{UserId, UserStatus};
 
 /// Judges tokens of one tenant.
@@ -34,12 +34,6 @@ impl TokenDoor {
     /// The claims of an access token that is good and stands; `None` for anything else.
     pub async fn access(&self, token: &str) -> Result<Option<AccessClaims>, AuthenticateError> {
         self.claims(token).await.map_err(|error| AuthenticateError::Token(error.into()))
-    }
-
-    /// The claims of the public gateway's word for a caller.
-    pub async fn hop(&self, token: &str) -> Result<Option<HopClaims>, AuthenticateError> {
-        let claims = self.tokens.read_hop(token, self.clock.now()).await.map_err(AuthenticateError::Token)?;
-        Ok(claims.filter(|claims| claims.tenant == self.tenant))
     }
 
     pub(crate) async fn claims(&self, token: &str) -> Result<Option<AccessClaims>, Outage> {

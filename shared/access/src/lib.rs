@@ -70,7 +70,7 @@ pub use rbac::{
 pub use register::RegisterError;
 pub use service::{InvalidServiceName, SecretError, ServiceName, Services};
 pub use session::Session;
-pub use token::{ACCESS_SECONDS, AccessClaims, HOP_SECONDS, HopClaims, TokenError, Tokens};
+pub use token::{ACCESS_SECONDS, AccessClaims, TokenError, Tokens};
 pub use user::{InvalidStep, MAX_NAME_BYTES, NewUser, Role, User, UserId, UserStatus, UserStep, Violation};
 
 /// The use cases around users. Cheap to clone.

@@ -2,11 +2,9 @@
 //!
 //! An access token is a signed JWT (RFC 9068, `at+jwt`) inside an encrypted one: the signature says who made it, the
 //! encryption keeps its claims from the application that carries it. An ID token is signed only, because the application is
-//! to read it. A hop assertion is what the public gateway shows to the functions behind it, for a minute. Whether a
-//! session or a principal still stands is not in a token; see `session`.
+//! to read it. Whether a session or a principal still stands is not in a token; see `session`.
 
 use kernel::{TenantId, Timestamp};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use web::BoxError;
 
@@ -15,13 +13,10 @@ use crate::keys::{KeySet, Keyring, LONGEST_TOKEN, NoRandomness};
 
 /// Seconds an access token lives.
 pub const ACCESS_SECONDS: i64 = LONGEST_TOKEN;
-/// Seconds a hop assertion lives.
-pub const HOP_SECONDS: i64 = 60;
 /// Clocks may differ by this much, in seconds: a token may be this far from the future.
 const SKEW: i64 = 60;
 
 const ACCESS: &str = "at+jwt";
-const HOP: &str = "hop+jwt";
 const ID: &str = "JWT";
 
 /// What an access token says.
@@ -49,45 +44,6 @@ pub struct AccessClaims {
     pub scope: String,
     /// The role routes ask for.
     pub role: String,
-}
-
-/// What the gateway says of a caller to the function behind it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HopClaims {
-    pub iss: String,
-    pub aud: String,
-    pub sub: String,
-    pub exp: i64,
-    pub iat: i64,
-    pub tenant: TenantId,
-    pub scope: String,
-    pub role: String,
-}
-
-/// Claims every token of ours has.
-pub(crate) trait Timed {
-    fn times(&self) -> (i64, i64);
-    fn parties(&self) -> (&str, &str);
-}
-
-impl Timed for AccessClaims {
-    fn times(&self) -> (i64, i64) {
-        (self.iat, self.exp)
-    }
-
-    fn parties(&self) -> (&str, &str) {
-        (&self.iss, &self.aud)
-    }
-}
-
-impl Timed for HopClaims {
-    fn times(&self) -> (i64, i64) {
-        (self.iat, self.exp)
-    }
-
-    fn parties(&self) -> (&str, &str) {
-        (&self.iss, &self.aud)
-    }
 }
 
 /// The `aud` of tokens for our own functions.
@@ -142,24 +98,12 @@ impl Tokens {
         sign(&keys, ID, claims, now)
     }
 
-    /// The gateway's word for a caller.
-    pub async fn hop(&self, claims: &HopClaims, now: Timestamp) -> Result<String, TokenError> {
-        let keys = self.keyring.keys().await.map_err(TokenError::Keys)?;
-        sign(&keys, HOP, claims, now)
-    }
-
     /// The claims of a nested token of ours whose time is not over; `None` for anything else. An error is an outage.
     pub async fn read(&self, token: &str, now: Timestamp) -> Result<Option<AccessClaims>, BoxError> {
         let open = |keys: &KeySet| {
             let signed = EncryptionKey::open(keys.decrypting(now), token)?;
             VerifyingKey::verify(keys.verifying(now), Some(ACCESS), &signed)
         };
-        Ok(self.opened(open).await?.and_then(|payload| self.valid(&payload, now)))
-    }
-
-    /// The claims of a hop assertion of ours whose time is not over.
-    pub async fn read_hop(&self, token: &str, now: Timestamp) -> Result<Option<HopClaims>, BoxError> {
-        let open = |keys: &KeySet| VerifyingKey::verify(keys.verifying(now), Some(HOP), token);
         Ok(self.opened(open).await?.and_then(|payload| self.valid(&payload, now)))
     }
 
@@ -175,12 +119,12 @@ impl Tokens {
         }
     }
 
-    fn valid<C: Timed + DeserializeOwned>(&self, payload: &[u8], now: Timestamp) -> Option<C> {
-        let claims: C = serde_json::from_slice(payload).ok()?;
-        let (iat, exp) = claims.times();
+    fn valid(&self, payload: &[u8], now: Timestamp) -> Option<AccessClaims> {
+        let claims: AccessClaims = serde_json::from_slice(payload).ok()?;
+        let AccessClaims { iss, aud, iat, exp, .. } = &claims;
         let now = now.as_second();
-        let timely = now < exp && iat <= now + SKEW && exp - iat <= LONGEST_TOKEN;
-        (timely && claims.parties() == self.parties()).then_some(claims)
+        let is_timely = now < *exp && *iat <= now + SKEW && exp.saturating_sub(*iat) <= LONGEST_TOKEN;
+        (is_timely && (&**iss, &**aud) == self.parties()).then_some(claims)
     }
 }
 

@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use access::{
-    AccessClaims, Actor, ApiKeys, Directory, HopClaims, Keyring, Kind, MadeApiKey, NewApiKey, NewUser, Registration,
-    Role, ServiceName, Tokens,
+    AccessClaims, Actor, ApiKeys, Directory, Keyring, Kind, MadeApiKey, NewApiKey, NewUser, Registration, Role,
+    ServiceName, Tokens,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -83,12 +83,6 @@ impl Maker {
     async fn access(&self, scope: &str) -> String {
         self.tokens.access(&self.claims(scope), SystemClock.now()).await.unwrap()
     }
-
-    async fn hop(&self, scope: &str) -> String {
-        let AccessClaims { iss, aud, sub, exp, iat, tenant, scope, role, .. } = self.claims(scope);
-        let hop = HopClaims { iss, aud, sub, exp, iat, tenant, scope, role };
-        self.tokens.hop(&hop, SystemClock.now()).await.unwrap()
-    }
 }
 
 /// An authorizer that knows one customer, and one service by this secret.
@@ -130,7 +124,8 @@ async fn world(faults: &FaultInjector, secret: Option<&'static str>) -> (Authori
     access.register(&tenant(), &NewUser { email, password, name }).await.unwrap();
     let name: ServiceName = "warehouse:alpha".parse().unwrap();
     let services = Services::new(vec![(name, Arc::new(Stored(secret)))]);
-    (Authorizer::new(tenant(), access, services, door, keys), Maker { tokens, machine, key })
+    let authorizer = Authorizer::new(tenant(), access, services).with_applications(door, keys);
+    (authorizer, Maker { tokens, machine, key })
 }
 
 async fn known() -> Authorizer {
@@ -225,21 +220,16 @@ async fn a_token_is_let_in_where_its_scope_says_and_nowhere_else() {
         "principal": maker.machine, "role": "STORE_ADMIN", "tenant": "acme.test", "scope": "profile:read books:read",
     });
     let scope = "profile:read books:read";
-    for token in [maker.access(scope).await, maker.hop(scope).await] {
-        let mut event = event(&format!("Bearer {token}"));
-        let answer = authorizer.run(event.clone()).await.unwrap();
-        assert_eq!(answer, json!({ "isAuthorized": true, "context": context }));
-        for route in ["POST /store/v1/orders", "GET /v1/unknown", ""] {
-            event["routeKey"] = route.into();
-            assert_eq!(authorizer.run(event.clone()).await.unwrap(), json!({ "isAuthorized": false }), "{route}");
-        }
+    let mut request = event(&format!("Bearer {}", maker.access(scope).await));
+    let answer = authorizer.run(request.clone()).await.unwrap();
+    assert_eq!(answer, json!({ "isAuthorized": true, "context": context }));
+    for route in ["POST /store/v1/orders", "GET /v1/unknown", ""] {
+        request["routeKey"] = route.into();
+        assert_eq!(authorizer.run(request.clone()).await.unwrap(), json!({ "isAuthorized": false }), "{route}");
     }
     faults.forget();
     authorizer.run(event(&format!("Bearer {}", maker.access(scope).await))).await.unwrap();
     assert_eq!(faults.count(), 1, "an access token costs one read");
-    faults.forget();
-    authorizer.run(event(&format!("Bearer {}", maker.hop(scope).await))).await.unwrap();
-    assert_eq!(faults.count(), 0, "the gateway has read already");
 }
 
 /// A credential of one kind shown at another's door is nobody's.
@@ -247,7 +237,7 @@ async fn a_token_is_let_in_where_its_scope_says_and_nowhere_else() {
 async fn a_credential_of_one_kind_is_refused_at_every_other_door() {
     let (authorizer, maker) = world(&FaultInjector::new(), Some(r#"{"current": "alpha-secret-0001"}"#)).await;
     let denied = json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } });
-    let (access, hop) = (maker.access("profile:read").await, maker.hop("profile:read").await);
+    let access = maker.access("profile:read").await;
     let identity = access.split('.').next().unwrap();
     for header in [
         basic("alpha:alpha-secret-0001"),
@@ -255,9 +245,9 @@ async fn a_credential_of_one_kind_is_refused_at_every_other_door() {
         format!("Bearer {}", STANDARD.encode(format!("customer@example.com:{PASSWORD}"))),
         format!("Bearer {PASSWORD}"),
         format!("Basic {access}"),
-        basic(&format!("customer@example.com:{hop}")),
+        basic(&format!("customer@example.com:{access}")),
         format!("Bearer {identity}"),
-        format!("Bearer {hop}.{hop}"),
+        format!("Bearer {access}.x"),
         "Bearer a.alpha-secret-0001.b".to_owned(),
         "Bearer a.b.c.d.alpha-secret-0001".to_owned(),
         format!("Bearer {}", maker.key.text.expose_secret()),
@@ -280,4 +270,17 @@ async fn an_api_key_is_let_in_where_its_scopes_say() {
     assert_eq!(authorizer.run(event.clone()).await.unwrap(), json!({ "isAuthorized": true, "context": context }));
     event["routeKey"] = "GET /store/v1/orders".into();
     assert_eq!(authorizer.run(event).await.unwrap(), json!({ "isAuthorized": false }));
+}
+
+#[tokio::test]
+async fn a_stack_without_applications_knows_neither_tokens_nor_keys() {
+    let (authorizer, maker) = world(&FaultInjector::new(), Some(r#"{"current": "alpha-secret-0001"}"#)).await;
+    let authorizer = Authorizer { tokens: None, keys: None, ..authorizer };
+    let denied = json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } });
+    for header in
+        [format!("Bearer {}", maker.access("profile:read").await), format!("ApiKey {}", maker.key.text.expose_secret())]
+    {
+        assert_eq!(authorizer.run(event(&header)).await.unwrap(), denied, "{header}");
+    }
+    assert_eq!(authorizer.run(event("Bearer alpha-secret-0001")).await.unwrap()["context"]["role"], "SERVICE");
 }

@@ -71,6 +71,7 @@ pub const CATALOGUE: &[Permission] = &[
             "DELETE /store/v1/books/{id}",
         ],
     ),
+    permission("health:read", "ask a warehouse whether it is there", &["GET /warehouses/{name}/health"]),
     permission("openid", "know who signed in", &["GET /access/oauth2/userinfo", "POST /access/oauth2/userinfo"]),
     permission(
         "operations:write",

@@ -14,7 +14,10 @@ const MAX_NAME: usize = 64;
 pub const BASE_ROLES: &[(&str, &[&str])] = &[
     ("CUSTOMER", &["books:read", "openid", "orders:read", "orders:write", "profile:read", "sessions:write"]),
     ("OPERATOR", &["operations:write"]),
-    ("SERVICE", &["orders:report", "shipments:read", "shipments:write", "stock:read", "warehouses:register"]),
+    (
+        "SERVICE",
+        &["health:read", "orders:report", "shipments:read", "shipments:write", "stock:read", "warehouses:register"],
+    ),
     (
         "STORE_ADMIN",
         &[
