@@ -13,7 +13,7 @@ Resources:
           Access:
             FunctionArn: !GetAtt Guard.Arn
             EnableSimpleResponses: true
-            Identity: { Headers: [Authorization], ReauthorizeEvery: 300 }
+            Identity: { Headers: [Authorization], Context: [routeKey], ReauthorizeEvery: 300 }
   Guard:
     Type: AWS::Serverless::Function
     Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: guard } }
@@ -72,7 +72,7 @@ fn events_become_routes_with_their_authorizer() {
     assert_eq!(health["RouteKey"], "GET /health");
     assert_eq!(health["AuthorizationType"], "NONE");
     let authorizer = &resources["ApiAccessLocalAuthorizer"]["Properties"];
-    assert_eq!(authorizer["IdentitySource"], json!(["$request.header.Authorization"]));
+    assert_eq!(authorizer["IdentitySource"], json!(["$request.header.Authorization", "$context.routeKey"]));
     assert_eq!(authorizer["AuthorizerResultTtlInSeconds"], 300);
     assert!(authorizer["AuthorizerUri"]["Fn::Sub"].as_str().unwrap().contains("${Guard.Arn}"));
 }
