@@ -301,7 +301,12 @@ fn operations(document: &Value) -> BTreeMap<String, bool> {
 
 #[test]
 fn the_api_document_describes_exactly_the_routes_of_the_templates() {
-    let documents = [storefront_functions::openapi(), outbox_functions::ApiDoc::openapi(), access_functions::openapi()];
+    let documents = [
+        storefront_functions::openapi(),
+        sales_functions::openapi(),
+        outbox_functions::ApiDoc::openapi(),
+        access_functions::openapi(),
+    ];
     let store = web::openapi::assemble("Crossdock", "1", documents).unwrap();
     let warehouse = web::openapi::assemble("Crossdock", "1", [warehouse::openapi()]).unwrap();
     for (template, document) in Template::all().iter().zip([store, warehouse]) {

@@ -2,20 +2,29 @@
 //!
 //! | function | trigger | does |
 //! |---|---|---|
-//! | `sales-on-payment-due` | queue `payments.fifo`: orders placed, shipped, refused, rejected, cancelled | what the order owes its payment provider: authorise, capture, void |
+//! | `sales-orders-api` | `/sales/v1/orders…`, `/sales/v1/sales`, `/sales/v1/customers…` | orders of every channel, for people and connectors |
+//! | `sales-returns-api` | `/sales/v1/returns`, `/sales/v1/orders/{id}/returns…` | returns and exchanges |
+//! | `sales-on-payment-due` | queue `payments.fifo`: orders placed, changed, released, shipped, refused, rejected, cancelled; refunds and exchanges asked for | looks at suspected duplicates, does what the order owes its payment provider (authorise, capture, void, refund), makes the orders of exchanges |
+//!
+//! Handlers check input, call one use case of the context and show the outcome. No rule of the business is here.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test"))]
 
+mod api;
 mod payment_due;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use messaging::EventHandler;
-use runtime::{Building, Context, Roots, settings};
+use runtime::{Building, Context, InitError, Roots, settings};
 use sales::Sales;
 use sales::stripe::Stripe;
 use table::Table;
+use utoipa::OpenApi as _;
 
+pub use api::Api;
 pub use payment_due::PaymentDue;
 
 settings! {
@@ -25,6 +34,13 @@ settings! {
         provider: String = "PAYMENT_BASE_URL",
         /// The provider's key.
         key: String = "PAYMENT_SECRET_ARN",
+    }
+}
+
+settings! {
+    struct ApiSettings {
+        table: String = "TABLE_NAME",
+        cursor_secret: String = "CURSOR_SECRET_ARN",
     }
 }
 
@@ -38,4 +54,42 @@ pub fn on_payment_due(context: &'static Context) -> Building<Arc<dyn EventHandle
         let handler: Arc<dyn EventHandler> = Arc::new(PaymentDue::new(sales, Arc::new(provider)));
         Ok(handler)
     })
+}
+
+fn api(context: &'static Context) -> Result<Arc<Api>, InitError> {
+    let ApiSettings { table, cursor_secret } = context.settings()?;
+    let sales = Sales::new(Table::new(context.dynamodb()?, table), context.clock());
+    Ok(Arc::new(Api::new(sales, context.secret(cursor_secret)?)))
+}
+
+/// `/sales/v1/orders…` but for returns, `/sales/v1/sales`, `/sales/v1/customers…`.
+pub fn orders_api(api: Arc<Api>) -> axum::Router {
+    api::orders::routes(api.clone()).merge(api::notes::routes(api.clone())).merge(api::people::routes(api))
+}
+
+/// `/sales/v1/returns` and `/sales/v1/orders/{id}/returns…`.
+pub fn returns_api(api: Arc<Api>) -> axum::Router {
+    api::returns::routes(api)
+}
+
+/// Builds `sales-orders-api`.
+#[must_use]
+pub fn orders(context: &'static Context) -> Building<axum::Router> {
+    Box::pin(async move { Ok(orders_api(api(context)?)) })
+}
+
+/// Builds `sales-returns-api`.
+#[must_use]
+pub fn returns(context: &'static Context) -> Building<axum::Router> {
+    Box::pin(async move { Ok(returns_api(api(context)?)) })
+}
+
+/// The description of everything under `/sales`.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut whole = api::orders::Doc::openapi();
+    for part in [api::notes::Doc::openapi(), api::people::Doc::openapi(), api::returns::Doc::openapi()] {
+        whole.merge(part);
+    }
+    whole
 }

@@ -112,7 +112,7 @@ impl TryFrom<&Order> for OrderView {
                 method: order.payment.method.clone(),
                 status: order.payment.state,
                 decline_code: order.payment.decline_code.clone(),
-                captured: money(order.payment.captured_minor),
+                captured: money(order.captured_minor()),
             },
             shipments: order.shipments.iter().map(shipment).collect(),
             history: order.history.iter().map(|(status, at)| StatusView { status: *status, at: *at }).collect(),

@@ -106,6 +106,8 @@ pub(crate) fn change_order(error: ChangeError) -> Problem {
         ChangeError::NotFound => Problem::not_found(),
         ChangeError::Refused { reason, order } => refused(&reason, &order),
         ChangeError::Inconsistent(refusal) => Problem::internal(&refusal),
+        ChangeError::Money(error) => Problem::internal(&error),
+        ChangeError::Stale(_) => web::stale(),
         ChangeError::Contended => busy(),
         ChangeError::Table(error) => table(&error),
     }
@@ -116,7 +118,7 @@ fn refused(reason: &Refused, order: &Order) -> Problem {
     let code = match reason {
         Refused::Transition(_) => "invalid_transition",
         Refused::AlreadyDispatched => "already_dispatched",
-        Refused::UnknownShipment => return Problem::not_found(),
+        Refused::UnknownShipment | Refused::UnknownReturn | Refused::UnknownRefund => return Problem::not_found(),
         Refused::NotYours => {
             return Problem::new(http::StatusCode::FORBIDDEN, "not_your_shipment")
                 .detail("The shipment belongs to another warehouse.");
@@ -125,14 +127,19 @@ fn refused(reason: &Refused, order: &Order) -> Problem {
         Refused::PaymentSettled => "payment_already_settled",
         Refused::NoOtherStock => "no_other_stock",
         Refused::TooManyShipments => "too_many_shipments",
+        Refused::Held(_) => "order_held",
+        Refused::NoChange => "no_change",
         Refused::WrongLines => {
             return Problem::unprocessable("wrong_lines").detail("The report does not fit the lines of the shipment.");
+        }
+        Refused::TooMany { .. } | Refused::RefundTooLarge { .. } | Refused::Money(_) => {
+            return Problem::unprocessable("out_of_range").detail(reason.to_string());
         }
     };
     Problem::conflict(code)
         .detail(reason.to_string())
         .with("currentStatus", order.status.as_str())
-        .with("allowed", json!(order.status.allowed()))
+        .with("allowed", json!(order.allowed()))
 }
 
 pub(crate) fn register(error: access::RegisterError) -> Problem {

@@ -1,17 +1,19 @@
-//! One step of a stored order: read, apply the pure step, and write order, stock movements and events together.
+//! One step of a stored order: read, apply the pure step, and write order, stock movements, events, timeline, sales and
+//! list entries together.
 //!
 //! When someone else changed the order or a level in between, everything is read and decided again.
 
 use crate::Sales;
+use crate::documents::{Author, leave};
 use crate::events;
 use crate::order::{Order, OrderId, Refused, StockEffect};
 use crate::store::{OrderItem, decode, order_key};
 use inventory::store::{decode_level, level_key, post};
 use inventory::{Level, LocationId, Locations, Movement, Posting, Refusal, Sku};
-use kernel::{Backoff, Context, TenantId};
+use kernel::{Backoff, Context, MoneyError, TenantId};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use table::{Consistency, TableError, TransactionError};
+use table::{Consistency, TableError, Transaction, TransactionError};
 
 /// How often a step is decided again when others keep changing the same order or levels.
 const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(5), Duration::from_millis(200), 20);
@@ -33,12 +35,39 @@ pub enum ChangeError {
     /// A level does not allow what the order promised before: ledger and orders disagree. A person must look.
     #[error("stock and order disagree: {0}")]
     Inconsistent(#[from] Refusal),
+    /// The order is not at the version the caller saw.
+    #[error("the order has changed since")]
+    Stale(u64),
     /// Others changed the same things more often than we were willing to retry.
     #[error("the order is being changed by others")]
     Contended,
+    /// Amounts do not fit.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
     /// The table did not do it.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+/// More that a step writes: given the order after it.
+pub(crate) type Also<'a> = &'a (dyn Fn(&Order, &mut Transaction) + Sync);
+
+/// Who takes a step, what it is called in the timeline, and what led to it.
+#[derive(Clone, Copy)]
+pub(crate) struct By<'a> {
+    pub(crate) actor: &'a str,
+    pub(crate) cause: &'a Context,
+    pub(crate) what: &'a str,
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) also: Option<Also<'a>>,
+    /// The version the caller saw; `None` when it does not matter.
+    pub(crate) seen: Option<u64>,
+}
+
+impl<'a> By<'a> {
+    pub(crate) fn new(actor: &'a str, cause: &'a Context, what: &'a str) -> Self {
+        Self { actor, cause, what, reason: None, also: None, seen: None }
+    }
 }
 
 /// Stock that a step can look at.
@@ -58,13 +87,15 @@ impl Stock {
 
 /// Which levels a step must see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub(crate) enum Scope<'a> {
     /// None: the step moves no stock.
     Nothing,
     /// Where the parcels are.
     Own,
-    /// At every location, to plan anew.
-    Everywhere,
+    /// Of all its items and these, at every location, to plan anew.
+    Everywhere(&'a [Sku]),
+    /// Where the parcels are, and of these items at one location.
+    At(&'a LocationId, &'a [Sku]),
 }
 
 /// A step: changes the order and says what it does to the stock.
@@ -76,18 +107,21 @@ impl Sales {
         &self,
         tenant: &TenantId,
         id: OrderId,
-        (actor, cause): (&str, &Context),
-        scope: Scope,
+        by: By<'_>,
+        scope: Scope<'_>,
         step: StepFn<'_>,
     ) -> Result<Order, ChangeError> {
         for attempt in 1.. {
             let before = self.order(tenant, id).await?.ok_or(ChangeError::NotFound)?;
+            if by.seen.is_some_and(|seen| seen != before.version) {
+                return Err(ChangeError::Stale(before.version));
+            }
             let stock = self.stock_of(tenant, &before, scope).await?;
             let mut after = before.clone();
             let effects = step(&mut after, &stock)
                 .map_err(|reason| ChangeError::Refused { reason, order: Box::new(before.clone()) })?;
             after.version = before.version + 1;
-            if self.write(tenant, &before, &after, &stock, effects, (actor, cause)).await? {
+            if self.write(tenant, Some(&before), &after, &stock, effects, by).await? {
                 return Ok(after);
             }
             let Some(wait) = CONTENTION.delay(attempt, &mut fastrand::Rng::new()) else { break };
@@ -101,18 +135,31 @@ impl Sales {
         self.table.get_item(order_key(tenant, id), Consistency::Strong).await?.map(decode).transpose()
     }
 
-    async fn stock_of(&self, tenant: &TenantId, order: &Order, scope: Scope) -> Result<Stock, TableError> {
+    /// The stock a step on this order may look at.
+    pub(crate) async fn stock_of(
+        &self,
+        tenant: &TenantId,
+        order: &Order,
+        scope: Scope<'_>,
+    ) -> Result<Stock, TableError> {
         let mut stock = Stock::default();
-        if scope == Scope::Nothing {
-            return Ok(stock);
-        }
         let open = || order.shipments.iter().filter(|s| s.state.is_open());
         let mut wanted: Vec<(LocationId, Sku)> =
             open().flat_map(|s| s.lines.iter().map(|(sku, _)| (s.location.clone(), sku.clone()))).collect();
-        if scope == Scope::Everywhere {
+        let more: &[Sku] = match scope {
+            Scope::Nothing => return Ok(stock),
+            Scope::Own => &[],
+            Scope::Everywhere(more) => more,
+            Scope::At(location, skus) => {
+                wanted.extend(skus.iter().map(|sku| (location.clone(), sku.clone())));
+                &[]
+            }
+        };
+        if let Scope::Everywhere(_) = scope {
             let known = self.table.get::<Locations>(Locations::key_of(tenant), Consistency::Strong).await?;
             stock.locations = known.map(|l| l.value).unwrap_or_default();
-            let skus: Vec<Sku> = open().flat_map(|s| s.lines.iter().map(|(sku, _)| sku.clone())).collect();
+            let lines = order.lines.iter().map(|line| line.sku.clone());
+            let skus: Vec<Sku> = lines.chain(more.iter().cloned()).collect();
             wanted.extend(stock.locations.by_id.keys().flat_map(|l| skus.iter().map(|sku| (l.clone(), sku.clone()))));
         }
         wanted.sort();
@@ -126,25 +173,34 @@ impl Sales {
     }
 
     /// False when someone else was faster.
-    async fn write(
+    pub(crate) async fn write(
         &self,
         tenant: &TenantId,
-        before: &Order,
+        before: Option<&Order>,
         after: &Order,
         stock: &Stock,
         effects: Vec<StockEffect>,
-        (actor, cause): (&str, &Context),
+        by: By<'_>,
     ) -> Result<bool, ChangeError> {
-        let now = self.clock.now();
+        let now = self.now();
         let mut transaction = self.table.transaction(tenant);
-        transaction.put_versioned(&OrderItem::from(after), before.version);
+        match before {
+            Some(before) => transaction.put_versioned(&OrderItem::from(after), before.version),
+            None => transaction.create(&OrderItem::from(after)),
+        };
         for event in events::between(tenant, before, after, &*self.clock) {
-            transaction.event(&event.caused_by(cause));
+            transaction.event(&event.caused_by(by.cause));
         }
         let source = after.id.to_string();
-        let posting = Posting { source, actor: actor.to_owned(), reason: None, effective_at: now };
+        let reason = by.reason.map(str::to_owned);
+        let posting = Posting { source, actor: by.actor.to_owned(), reason, effective_at: now };
         for ((location, sku), movements) in by_level(effects) {
             post(&mut transaction, &stock.level(&location, &sku), &movements, &posting)?;
+        }
+        let author = Author { actor: by.actor, what: by.what, reason: by.reason };
+        leave(&mut transaction, before, after, author, now)?;
+        if let Some(also) = by.also {
+            also(after, &mut transaction);
         }
         match transaction.commit().await {
             Ok(()) => Ok(true),

@@ -3,7 +3,7 @@
 //! Each use case is one step of [`crate::order`], written with its stock and events by [`crate::change`]. Repeating one is
 //! refused by the order itself and changes nothing.
 
-use crate::change::{ChangeError, Scope, Stock};
+use crate::change::{By, ChangeError, Scope, Stock};
 use crate::order::{Figure, MAX_SHIPMENTS, Order, OrderId, Refused, refusal};
 use crate::shipment::{Shipment, ShipmentId, ShipmentState};
 use crate::{Sales, events};
@@ -34,7 +34,7 @@ impl Sales {
         cause: &Context,
     ) -> Result<Order, ChangeError> {
         let now = self.now();
-        self.change(tenant, id, (actor, cause), Scope::Own, &|order, _| order.cancel(now)).await
+        self.change(tenant, id, By::new(actor, cause, "cancelled"), Scope::Own, &|order, _| order.cancel(now)).await
     }
 
     /// Takes a warehouse's report on one of its parcels.
@@ -46,21 +46,24 @@ impl Sales {
         report: &Report,
         cause: &Context,
     ) -> Result<Order, ChangeError> {
-        let (now, who) = (self.now(), (by.as_str(), cause));
+        let now = self.now();
+        let who = |what| By::new(by.as_str(), cause, what);
         match report {
             Report::Shipped(figures) => {
-                self.change(tenant, id, who, Scope::Own, &|order, _| order.ship(shipment, by, figures, now)).await
+                let step = |order: &mut Order, _: &Stock| order.ship(shipment, by, figures, now);
+                self.change(tenant, id, who("shipped"), Scope::Own, &step).await
             }
             Report::Delivered => {
                 let step = |order: &mut Order, _: &Stock| order.deliver(shipment, by, now).map(|()| Vec::new());
-                self.change(tenant, id, who, Scope::Nothing, &step).await
+                self.change(tenant, id, who("delivered"), Scope::Nothing, &step).await
             }
             Report::Refused(reason, figures) => {
                 let step = |order: &mut Order, stock: &Stock| {
                     let parcels = self.plan_refused(order, shipment, figures, stock)?;
                     order.refuse(shipment, by, reason.clone(), figures, &parcels, now)
                 };
-                self.change(tenant, id, who, Scope::Everywhere, &step).await
+                let by = By { reason: Some(reason), ..who("refused") };
+                self.change(tenant, id, by, Scope::Everywhere(&[]), &step).await
             }
         }
     }
@@ -89,7 +92,8 @@ impl Sales {
     ) -> Result<Order, ChangeError> {
         let cause = Context::root(shipment.to_string(), None);
         let step = |order: &mut Order, _: &Stock| order.mark(shipment, state).map(|()| Vec::new());
-        self.change(tenant, id, ("dispatch", &cause), Scope::Nothing, &step).await
+        let what = if state == ShipmentState::Sent { "sent" } else { "not_sent" };
+        self.change(tenant, id, By::new("dispatch", &cause, what), Scope::Nothing, &step).await
     }
 
     /// Moves a parcel that its warehouse has not seen to locations that are up. `None` when those cannot fill it: it
@@ -104,14 +108,24 @@ impl Sales {
         let now = self.now();
         let step = |order: &mut Order, stock: &Stock| {
             let parcel = order.shipment(shipment)?;
-            let availability = availability(stock, &stock.levels, Some(&parcel.location));
+            let availability = stock.availability(&stock.levels, Some(&parcel.location));
             let parcels = allocate(&demand(parcel), &availability).map_err(|_| Refused::NoOtherStock)?;
             room(order, &parcels)?;
             order.reroute(shipment, &parcels, now)
         };
-        match self.change(tenant, id, ("dispatch", cause), Scope::Everywhere, &step).await {
+        match self.change(tenant, id, By::new("dispatch", cause, "moved"), Scope::Everywhere(&[]), &step).await {
             Ok(order) => Ok(Some(order)),
             Err(ChangeError::Refused { reason: Refused::NoOtherStock, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Parcels of an order that were scheduled and whose time has come go to their warehouses.
+    pub async fn start_due(&self, tenant: &TenantId, id: OrderId, cause: &Context) -> Result<(), ChangeError> {
+        let now = self.now();
+        let step = |order: &mut Order, _: &Stock| order.start_due(now).map(|()| Vec::new());
+        match self.change(tenant, id, By::new("dispatch", cause, "started"), Scope::Nothing, &step).await {
+            Ok(_) | Err(ChangeError::Refused { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -120,7 +134,8 @@ impl Sales {
     /// got lost. Safe at any time, because instructions are idempotent by shipment.
     pub async fn ask_again(&self, tenant: &TenantId, order: &Order, cause: &Context) -> Result<(), ChangeError> {
         let mut transaction = self.table.transaction(tenant);
-        for shipment in order.shipments.iter().filter(|s| s.state.is_open()) {
+        let asked = |s: &&Shipment| s.state.is_with_warehouse() || events::is_due(order, s);
+        for shipment in order.shipments.iter().filter(asked) {
             transaction.event(&events::requested(tenant, order, shipment, &*self.clock).caused_by(cause));
         }
         match transaction.commit().await {
@@ -152,32 +167,34 @@ impl Sales {
                 levels.insert((effect.location, effect.sku), after);
             }
         }
-        let (parcels, _short) = allocate_available(&demand(shipment), &availability(stock, &levels, None));
+        let (parcels, _short) = allocate_available(&demand(shipment), &stock.availability(&levels, None));
         Ok(if room(order, &parcels).is_ok() { parcels } else { Vec::new() })
     }
 }
 
 /// An order that was refused very often takes no more parcels.
-fn room(order: &Order, parcels: &[Parcel]) -> Result<(), Refused> {
+pub(crate) fn room(order: &Order, parcels: &[Parcel]) -> Result<(), Refused> {
     if order.shipments.len() + parcels.len() <= MAX_SHIPMENTS { Ok(()) } else { Err(Refused::TooManyShipments) }
 }
 
-fn demand(shipment: &Shipment) -> Vec<Demand> {
+pub(crate) fn demand(shipment: &Shipment) -> Vec<Demand> {
     shipment.lines.iter().map(|(sku, quantity)| Demand { sku: sku.clone(), quantity: *quantity }).collect()
 }
 
-/// What is available at the locations that are up, without `except`.
-fn availability(
-    stock: &Stock,
-    levels: &BTreeMap<(LocationId, Sku), Level>,
-    except: Option<&LocationId>,
-) -> Availability {
-    let usable = stock.locations.healthy().filter(|id| Some(*id) != except);
-    let mut by_location: Availability = usable.map(|id| (id.clone(), BTreeMap::new())).collect();
-    for ((location, sku), level) in levels {
-        if let Some(items) = by_location.get_mut(location) {
-            items.insert(sku.clone(), level.available());
+impl Stock {
+    /// What is available at the locations that are up, without `except`.
+    pub(crate) fn availability(
+        &self,
+        levels: &BTreeMap<(LocationId, Sku), Level>,
+        except: Option<&LocationId>,
+    ) -> Availability {
+        let usable = self.locations.healthy().filter(|id| Some(*id) != except);
+        let mut by_location: Availability = usable.map(|id| (id.clone(), BTreeMap::new())).collect();
+        for ((location, sku), level) in levels {
+            if let Some(items) = by_location.get_mut(location) {
+                items.insert(sku.clone(), level.available());
+            }
         }
+        by_location
     }
-    by_location
 }

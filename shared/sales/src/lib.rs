@@ -1,36 +1,53 @@
-//! Sales: orders from placement to shipment, their payments, and the promises of stock that go with them.
+//! Sales: orders from placement to return, their payments, and the promises of stock that go with them.
 //!
-//! Pure: [`order`] (the aggregate and its steps), [`status`], [`shipment`], [`payment`] (what is due, and the port to a
-//! provider), [`events`]. Use cases: [`place`], [`fulfil`], [`pay`], [`lists`]. [`stripe`] is the one provider there is.
+//! Pure: [`totals`] (what a basket comes to), [`machine`] (state machines as data), [`order`] (the aggregate and its
+//! steps), [`status`], [`shipment`], [`payment`] (what is due, and the port to a provider), [`returns`], [`events`]. Use
+//! cases: [`place`] (from our own shop), [`intake`] (from anywhere else), [`fulfil`], [`edits`], [`pay`], [`take_back`],
+//! [`duplicates`], [`notes`], [`people`] (export and erasure), [`lists`]. Stored: `store` (orders), [`documents`]
+//! (timeline, sales, list entries). [`stripe`] is the one provider there is.
 //!
 //! It does not know warehouses as services: who is asked to send a parcel, and how, belongs to the storefront. Every
-//! write is one transaction of order, stock and event.
+//! write is one transaction of order, stock, events and what the step leaves behind.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test"))]
 
 mod change;
+pub mod documents;
+pub mod duplicates;
+pub mod edits;
 pub mod events;
 pub mod fulfil;
+pub mod intake;
 pub mod lists;
+pub mod machine;
+pub mod notes;
 pub mod order;
 pub mod pay;
 pub mod payment;
+pub mod people;
 pub mod place;
+pub mod returns;
+#[cfg(test)]
+mod scenarios;
 pub mod shipment;
 pub mod status;
 mod store;
 pub mod stripe;
+pub mod take_back;
 #[cfg(test)]
 mod testing;
+pub mod totals;
 
 pub use change::ChangeError;
 pub use fulfil::Report;
+pub use intake::{Intake, IntakeError};
+pub use machine::{InvalidTransition, Machine};
 pub use order::{Figure, Line, MAX_LINES, MAX_QUANTITY, Order, OrderId, Refused, StockEffect};
 pub use pay::PayError;
-pub use payment::{Authorization, Payment, PaymentDue, PaymentProvider, PaymentState, ProviderUnavailable};
+pub use payment::{Authorization, Intent, Payment, PaymentDue, PaymentProvider, PaymentState, ProviderUnavailable};
 pub use place::{PlaceError, PlaceOrder, Placed};
 pub use shipment::{Shipment, ShipmentId, ShipmentState};
-pub use status::{InvalidTransition, OrderStatus, Step};
+pub use status::{OrderStatus, Step};
 
 use inventory::LocationId;
 use kernel::{Clock, TenantId, Timestamp};

@@ -1,12 +1,17 @@
-//! Lists of orders: a customer's own, those of a status, all of them. Newest first, by the time they were placed.
+//! Lists of orders: of a customer, a status, a channel, a company, a location; those that wait; returns, sales and
+//! timelines. Newest first unless said otherwise, by the time the order was placed.
 
 use crate::Sales;
-use crate::order::Order;
+use crate::documents::{
+    ListEntry, Sale, TimelineEntry, of_channel, of_company, of_location, of_order, returns_of, sales_of,
+};
+use crate::order::{Order, OrderId};
+use crate::returns::ReturnState;
 use crate::status::OrderStatus;
-use crate::store::{decode, lists, of_customer, sortable, worklist};
+use crate::store::{decode, held_list, lists, of_customer, order_key, sortable, worklist};
 use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
-use table::{GlobalIndex, Page, Position, Query, TableError};
+use table::{Consistency, GlobalIndex, Page, Partition, Position, Query, TableError};
 
 /// Where a list over several statuses goes on: below the last order that was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +20,108 @@ pub struct Below {
     id: String,
 }
 
+/// A list of orders by what they have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of<'a> {
+    /// Who ordered.
+    Customer(&'a str),
+    /// Where they were placed.
+    Channel(&'a str),
+    /// Whose orders they are: all of the tenant's companies' orders, one company at a time.
+    Company(&'a str),
+    /// Who has a parcel of them.
+    Location(&'a str),
+    /// Those of a status that wait for a person.
+    Held(OrderStatus),
+    /// Those of which a return is in this state, one entry a return.
+    Return(ReturnState),
+}
+
+impl Of<'_> {
+    fn place(self, tenant: &TenantId) -> (GlobalIndex, Partition) {
+        match self {
+            Self::Customer(customer) => (GlobalIndex::Gsi2, of_customer(tenant, customer)),
+            Self::Channel(channel) => (GlobalIndex::Gsi1, of_channel(tenant, channel)),
+            Self::Company(company) => (GlobalIndex::Gsi2, of_company(tenant, company)),
+            Self::Location(location) => (GlobalIndex::Gsi1, of_location(tenant, location)),
+            Self::Held(status) => (GlobalIndex::Gsi1, worklist(tenant, &held_list(status))),
+            Self::Return(state) => (GlobalIndex::Gsi1, returns_of(tenant, state)),
+        }
+    }
+}
+
+/// Placed or posted from this time on, and before that.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Included.
+    pub from: Option<Timestamp>,
+    /// Not included.
+    pub to: Option<Timestamp>,
+}
+
+impl Span {
+    fn of(self, query: Query) -> Query {
+        let text = |at: Timestamp| sortable(at.as_millisecond());
+        match (self.from.map(text), self.to.map(text)) {
+            (None, None) => query,
+            (Some(from), None) => query.at_least(&[&from]),
+            // Keys go on after the time, so that those of the time itself are not included.
+            (None, Some(to)) => query.at_most(&[&to]),
+            (Some(from), Some(to)) => query.between(&[&from], &[&to]),
+        }
+    }
+}
+
 impl Sales {
+    /// A page of a list of orders. A storefront's order is in the lists of channel, company and location from its first
+    /// step after placement on, normally within a second.
+    pub async fn list(
+        &self,
+        tenant: &TenantId,
+        of: Of<'_>,
+        span: Span,
+        start: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Order>, TableError> {
+        let (index, partition) = of.place(tenant);
+        let query = span.of(Query::index(index, partition)).backward().start(start).limit(limit);
+        if matches!(of, Of::Customer(_) | Of::Held(_)) {
+            return self.table.query_items(query).await?.try_map(decode);
+        }
+        let page = self.table.query::<ListEntry>(query).await?;
+        let keys: Vec<_> = page.items.iter().map(|entry| order_key(tenant, entry.value.order)).collect();
+        let found = self.table.get_many(&keys, Consistency::Eventual).await?;
+        let items = found.into_iter().flatten().map(decode).collect::<Result<_, _>>()?;
+        Ok(Page { items, next: page.next })
+    }
+
+    /// The timeline of an order, oldest step first. What was done before it was first changed is its placement.
+    pub async fn timeline(
+        &self,
+        tenant: &TenantId,
+        id: OrderId,
+        start: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<TimelineEntry>, TableError> {
+        let query = Query::partition(of_order(tenant, id)).begins_with(&["T", ""]).start(start).limit(limit);
+        let page = self.table.query::<TimelineEntry>(query.consistency(Consistency::Strong)).await?;
+        page.try_map(|entry| Ok(entry.value))
+    }
+
+    /// Sales of a company, newest first.
+    pub async fn sales(
+        &self,
+        tenant: &TenantId,
+        company: &str,
+        span: Span,
+        start: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Sale>, TableError> {
+        let query = span.of(Query::index(GlobalIndex::Gsi1, sales_of(tenant, company)));
+        let page = self.table.query::<Sale>(query.backward().start(start).limit(limit)).await?;
+        page.try_map(|sale| Ok(sale.value))
+    }
+
     /// A customer's orders.
     pub async fn orders_of(
         &self,
@@ -40,7 +146,7 @@ impl Sales {
     ) -> Result<(Vec<Order>, Option<Below>), TableError> {
         let mut found = Vec::new();
         for list in statuses.iter().flat_map(|s| lists(*s)) {
-            let mut query = Query::index(GlobalIndex::Gsi1, worklist(tenant, list)).backward().limit(limit + 1);
+            let mut query = Query::index(GlobalIndex::Gsi1, worklist(tenant, &list)).backward().limit(limit + 1);
             if let Some(last) = below {
                 query = query.at_most(&[&sortable(last.ms), &last.id]);
             }

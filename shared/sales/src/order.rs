@@ -1,17 +1,27 @@
-//! The order aggregate: lines, shipments, payment and history, and the steps that change them. Pure.
+//! The order aggregate: lines, shipments, payments, returns and history, and the steps that change them. Pure.
 //!
 //! A step either returns the movements of stock that must be posted in the same transaction, or changes nothing.
-//! Storing the order, posting the movements and telling others is done by the use cases beside this file.
+//! Storing the order, posting the movements and telling others is done by the use cases beside this file. Here are the
+//! aggregate and its life as parcels leave; [`edit`], [`fulfilment`], [`money`] and [`returning`] hold the other steps.
 
-use crate::payment::{Payment, PaymentDue, PaymentState};
-use crate::shipment::{Shipment, ShipmentId, ShipmentState};
-use crate::status::{InvalidTransition, OrderStatus, Step};
+pub mod edit;
+pub mod fulfilment;
+pub mod money;
+pub mod returning;
+
+use crate::machine::{InvalidTransition, Machine};
+use crate::payment::{Payment, Refund};
+use crate::returns::Return;
+use crate::shipment::{Shipment, ShipmentEvent, ShipmentId, ShipmentState};
+use crate::status::{Guard, OrderStatus, Step};
 use inventory::allocation::Parcel;
 use inventory::{LocationId, Movement, Observation, Sku};
-use kernel::{Currency, Money, MoneyError, Timestamp};
+use kernel::{Currency, Timestamp};
+use serde::{Deserialize, Serialize};
 
 kernel::typed_id!(
-    /// An order. Derived from tenant, customer and idempotency key, so that the order itself is the marker of the key.
+    /// An order. Derived from tenant, customer and idempotency key, or from channel and external id, so that the order
+    /// itself is the marker of the key.
     OrderId,
     "ord"
 );
@@ -22,16 +32,90 @@ pub const MAX_LINES: usize = 20;
 pub const MAX_SHIPMENTS: usize = 24;
 /// Most units of one item in one order.
 pub const MAX_QUANTITY: i64 = 1_000;
+/// The channel of orders that were placed in our own shop.
+pub const STOREFRONT: &str = "storefront";
+/// The company whose order it is unless it says otherwise.
+pub const MAIN_COMPANY: &str = "main";
 
 /// One ordered item. The price is the one of the moment of ordering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// The item.
     pub sku: Sku,
-    /// Units ordered.
+    /// Units ordered, as things stand: 0 when all of them were called off.
     pub quantity: i64,
     /// Price of one unit in minor units of the order's currency.
     pub unit_price_minor: i64,
+    /// Discounts on all its units together, not negative.
+    pub discount_minor: i64,
+    /// Taxes on all its units together, on top of the price or contained in it as [`Terms`] say.
+    pub tax_minor: i64,
+}
+
+impl Line {
+    /// A line without discounts and taxes.
+    pub fn plain(sku: Sku, quantity: i64, unit_price_minor: i64) -> Self {
+        Self { sku, quantity, unit_price_minor, discount_minor: 0, tax_minor: 0 }
+    }
+}
+
+/// What is agreed when an order is placed and does not change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Where it was placed; `None` is [`STOREFRONT`].
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Its id there.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Whose order it is, of the tenant's companies; `None` is [`MAIN_COMPANY`].
+    #[serde(rename = "co", default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<String>,
+    /// Whether prices and shipping contain their taxes.
+    #[serde(rename = "ti", default, skip_serializing_if = "is_default")]
+    pub taxes_included: bool,
+    /// What shipping costs, in minor units.
+    #[serde(rename = "sh", default, skip_serializing_if = "is_default")]
+    pub shipping_minor: i64,
+    /// Taxes on shipping.
+    #[serde(rename = "st", default, skip_serializing_if = "is_default")]
+    pub shipping_tax_minor: i64,
+    /// The order it came out of, by an exchange.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<OrderId>,
+    /// It came without an idempotency key: nobody vouched that it does not repeat another.
+    #[serde(rename = "u", default, skip_serializing_if = "is_default")]
+    pub unkeyed: bool,
+}
+
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Why an order waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// A stable code: [`holds`].
+    #[serde(rename = "c")]
+    pub code: String,
+    /// The reason, for people.
+    #[serde(rename = "r")]
+    pub reason: String,
+    /// The order it is suspected to repeat.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<OrderId>,
+}
+
+/// The codes of [`Hold`].
+pub mod holds {
+    /// A person wants to look.
+    pub const MANUAL: &str = "manual";
+    /// It may repeat another order.
+    pub const DUPLICATE: &str = "suspected_duplicate";
+    /// Some of it has no stock. Lifted by allocating it or calling it off.
+    pub const OUT_OF_STOCK: &str = "out_of_stock";
+    /// A payment that became due by an edit was declined.
+    pub const PAYMENT: &str = "payment_declined";
 }
 
 /// An order.
@@ -53,8 +137,24 @@ pub struct Order {
     pub shipments: Vec<Shipment>,
     /// How many of `shipments` were planned when the order was placed.
     pub planned: usize,
-    /// The payment.
+    /// The payment; the first one when it is paid in several.
     pub payment: Payment,
+    /// Further payments, in the order in which they are taken.
+    pub more_payments: Vec<Payment>,
+    /// What was given back or is to be.
+    pub refunds: Vec<Refund>,
+    /// Goods that come back.
+    pub returns: Vec<Return>,
+    /// Why it waits. While there is a reason, nothing is authorised and no warehouse is asked.
+    pub holds: Vec<Hold>,
+    /// What was agreed when it was placed.
+    pub terms: Terms,
+    /// Number of the delivery address that holds, among those it has had; `None` when it has none.
+    pub address: Option<u64>,
+    /// The lines as they were placed, once they have been edited.
+    pub placed_lines: Option<Vec<Line>>,
+    /// It is to be seen in the worklist though it is still PENDING.
+    pub listed: bool,
     /// Every status it has had, with the time it began.
     pub history: Vec<(OrderStatus, Timestamp)>,
     /// Digest of the request that placed it: tells a repeated request from another one under the same key.
@@ -88,7 +188,7 @@ pub struct StockEffect {
 /// A step that the order does not allow. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Not in this status.
+    /// Not in this state.
     #[error(transparent)]
     Transition(#[from] InvalidTransition),
     /// A parcel is already on its way to being packed, so the order can no longer be called off.
@@ -97,43 +197,60 @@ pub enum Refused {
     /// The order has no such shipment.
     #[error("the order has no such shipment")]
     UnknownShipment,
+    /// The order has no such return.
+    #[error("the order has no such return")]
+    UnknownReturn,
+    /// The order has no such refund.
+    #[error("the order has no such refund")]
+    UnknownRefund,
     /// The shipment belongs to another warehouse.
     #[error("the shipment belongs to another warehouse")]
     NotYours,
-    /// The shipment has been settled or moved already.
+    /// The shipment has been settled or moved already, or is where the step is not for it.
     #[error("the shipment is already {0}")]
     AlreadySettled(ShipmentState),
     /// The payment has come to its end.
     #[error("the payment is already settled")]
     PaymentSettled,
+    /// The order waits.
+    #[error("the order is held: {0}")]
+    Held(String),
     /// No other location that is up can fill the parcel.
     #[error("no other location can fill the parcel")]
     NoOtherStock,
     /// The order has had [`MAX_SHIPMENTS`] parcels.
     #[error("the order has had too many parcels")]
     TooManyShipments,
-    /// The report does not fit the shipment's lines.
-    #[error("the report does not fit the lines of the shipment")]
+    /// The report or request does not fit the lines.
+    #[error("the lines do not fit")]
     WrongLines,
+    /// More units than there are to be had: item, units asked for, units there are.
+    #[error("{requested} units of {sku} were asked for, {available} are there")]
+    TooMany {
+        /// The item.
+        sku: Sku,
+        /// Units asked for.
+        requested: i64,
+        /// Units there are.
+        available: i64,
+    },
+    /// A refund beyond what is left of what was taken, in minor units.
+    #[error("{requested} was to be given back of {left}")]
+    RefundTooLarge {
+        /// Asked for.
+        requested: i64,
+        /// Taken and not given back.
+        left: i64,
+    },
+    /// Amounts do not fit.
+    #[error(transparent)]
+    Money(#[from] kernel::MoneyError),
+    /// The step would change nothing.
+    #[error("nothing would change")]
+    NoChange,
 }
 
 impl Order {
-    /// Value of the whole order.
-    pub fn total(&self) -> Result<Money, MoneyError> {
-        self.value_of(|line| line.quantity)
-    }
-
-    /// Value of everything that has left.
-    pub fn shipped_value(&self) -> Result<Money, MoneyError> {
-        self.value_of(|line| self.shipped(&line.sku))
-    }
-
-    fn value_of(&self, quantity: impl Fn(&Line) -> i64) -> Result<Money, MoneyError> {
-        self.lines.iter().try_fold(Money::from_minor(0, self.currency), |sum, line| {
-            sum.checked_add(Money::from_minor(line.unit_price_minor, self.currency).checked_mul(quantity(line))?)
-        })
-    }
-
     /// Units of an item that have left.
     pub fn shipped(&self, sku: &Sku) -> i64 {
         self.units(sku, ShipmentState::has_left)
@@ -149,9 +266,45 @@ impl Order {
         lines.filter(|(item, _)| item == sku).map(|(_, quantity)| quantity).sum()
     }
 
-    /// True when no parcel is open any more: what has left is all that will.
+    /// True when no parcel is open any more and none is to come: what has left is all that will.
     pub fn is_complete(&self) -> bool {
-        self.status != OrderStatus::Pending && !self.shipments.iter().any(|s| s.state.is_open())
+        let open = self.shipments.iter().any(|s| s.state.is_open());
+        self.status != OrderStatus::Pending && !open && !self.is_held_for(holds::OUT_OF_STOCK)
+    }
+
+    /// True when it waits for this reason.
+    pub fn is_held_for(&self, code: &str) -> bool {
+        self.holds.iter().any(|hold| hold.code == code)
+    }
+
+    /// It was called off or could not be sold.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.status, OrderStatus::Cancelled | OrderStatus::Rejected)
+    }
+
+    /// Where it was placed.
+    pub fn channel(&self) -> &str {
+        self.terms.channel.as_deref().unwrap_or(STOREFRONT)
+    }
+
+    /// Whose order it is.
+    pub fn company(&self) -> &str {
+        self.terms.company.as_deref().unwrap_or(MAIN_COMPANY)
+    }
+
+    /// What may happen to it now.
+    pub fn allowed(&self) -> Vec<Step> {
+        self.status.events(&|guard| self.holds_true(guard))
+    }
+
+    fn holds_true(&self, guard: Guard) -> bool {
+        let dispatched = self.shipments.iter().any(|s| s.state.is_with_warehouse());
+        match guard {
+            Guard::NothingDispatched => !dispatched,
+            Guard::NothingLeft => !dispatched && !self.shipments.iter().any(|s| s.state.has_left()),
+            Guard::Held => !self.holds.is_empty(),
+            Guard::Unfilled => self.lines.iter().any(|line| self.unfilled(line) > 0),
+        }
     }
 
     /// The shipment and its index.
@@ -167,54 +320,23 @@ impl Order {
         first.version = 1;
         first.shipments.truncate(self.planned);
         for shipment in &mut first.shipments {
-            *shipment = Shipment { state: ShipmentState::Requested, reason: None, ..shipment.clone() };
+            *shipment = Shipment { state: ShipmentState::Requested, reason: None, until: None, ..shipment.clone() };
         }
         first.payment = Payment::pending(&self.payment.method, &self.payment.token);
+        first.lines = first.placed_lines.take().unwrap_or(first.lines);
+        (first.more_payments, first.refunds, first.returns, first.holds) = Default::default();
+        first.listed = false;
         first
-    }
-
-    /// What is due at the payment provider, decided from where the order stands and not from how it got there.
-    pub fn payment_due(&self) -> Result<PaymentDue, MoneyError> {
-        let lost = matches!(self.status, OrderStatus::Cancelled | OrderStatus::Rejected);
-        Ok(match self.payment.state {
-            PaymentState::Pending if self.status == OrderStatus::Pending => PaymentDue::Authorize(self.total()?),
-            // It may have been authorised by an attempt whose answer was lost.
-            PaymentState::Pending if lost => PaymentDue::VoidUnknown(self.total()?),
-            PaymentState::Authorized if lost => PaymentDue::Void,
-            PaymentState::Authorized if self.is_complete() => PaymentDue::Capture(self.shipped_value()?),
-            PaymentState::Pending
-            | PaymentState::Authorized
-            | PaymentState::Declined
-            | PaymentState::Captured
-            | PaymentState::Voided => PaymentDue::Nothing,
-        })
-    }
-
-    /// The payment was authorised: the parcels may go to their warehouses.
-    pub fn accept(&mut self, authorization: String, now: Timestamp) -> Result<(), Refused> {
-        self.step(Step::Accept, now)?;
-        self.payment.state = PaymentState::Authorized;
-        self.payment.authorization = Some(authorization);
-        Ok(())
-    }
-
-    /// The payment was declined: the promised stock goes back.
-    pub fn decline(&mut self, code: String, now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
-        self.step(Step::Reject, now)?;
-        self.payment.state = PaymentState::Declined;
-        self.payment.decline_code = Some(code);
-        Ok(self.give_up_open(ShipmentState::Cancelled))
     }
 
     /// Called off. Allowed while no warehouse can have begun to pack.
     pub fn cancel(&mut self, now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
-        let mut next = self.clone();
-        next.step(Step::Cancel, now)?;
-        if self.shipments.iter().any(|s| s.state == ShipmentState::Sent) {
-            return Err(Refused::AlreadyDispatched);
-        }
-        *self = next;
-        Ok(self.give_up_open(ShipmentState::Cancelled))
+        self.step(Step::Cancel, now).map_err(|refused| match refused {
+            Refused::Transition(InvalidTransition { unmet: Some(_), .. }) => Refused::AlreadyDispatched,
+            other => other,
+        })?;
+        self.holds.clear();
+        Ok(self.give_up_open())
     }
 
     /// A warehouse reports that a parcel left, with its own stock figures after it, one per line of the parcel.
@@ -231,7 +353,7 @@ impl Order {
             observed,
         })?;
         let mut next = self.clone();
-        next.shipments[at].state = ShipmentState::Shipped;
+        next.shipments[at].state = next.shipment_after(at, ShipmentEvent::Ship)?;
         let whole = next.lines.iter().all(|line| next.shipped(&line.sku) == line.quantity);
         next.step(if whole { Step::ShipAll } else { Step::ShipPart }, now)?;
         *self = next;
@@ -255,13 +377,11 @@ impl Order {
         Ok(given_back.into_iter().chain(planned).collect())
     }
 
-    /// Moves a parcel that no warehouse has seen to other locations.
+    /// Moves a parcel that no warehouse has seen to other locations, or into other parcels.
     pub fn reroute(&mut self, id: ShipmentId, parcels: &[Parcel], now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
         let at = self.index(id)?;
         self.in_fulfilment()?;
-        if self.shipments[at].state != ShipmentState::Requested {
-            return Err(Refused::AlreadySettled(self.shipments[at].state));
-        }
+        self.shipment_after(at, ShipmentEvent::Move)?;
         let given_back = effects(&self.shipments[at], |quantity| Movement::Released { quantity });
         let planned = self.replace(at, ShipmentState::Moved, None, parcels, now)?;
         Ok(given_back.into_iter().chain(planned).collect())
@@ -271,23 +391,19 @@ impl Order {
     /// refused or surely not delivered, nobody else may be asked to send it.
     pub fn mark(&mut self, id: ShipmentId, state: ShipmentState) -> Result<(), Refused> {
         let at = self.index(id)?;
-        let from = self.shipments[at].state;
-        match (from, state) {
-            (ShipmentState::Requested, ShipmentState::Sent) | (ShipmentState::Sent, ShipmentState::Requested) => {
-                self.shipments[at].state = state;
-                Ok(())
-            }
-            (from, _) => Err(Refused::AlreadySettled(from)),
+        let event = if state == ShipmentState::Sent { ShipmentEvent::Send } else { ShipmentEvent::Unsend };
+        let next = self.shipment_after(at, event)?;
+        if let (ShipmentEvent::Send, Some(hold)) = (event, self.holds.first()) {
+            return Err(Refused::Held(hold.code.clone()));
         }
+        self.shipments[at].state = next;
+        Ok(())
     }
 
     /// The carrier reports that a parcel arrived.
     pub fn deliver(&mut self, id: ShipmentId, by: &LocationId, now: Timestamp) -> Result<(), Refused> {
         let at = self.owned(id, by)?;
-        if self.shipments[at].state != ShipmentState::Shipped {
-            return Err(Refused::AlreadySettled(self.shipments[at].state));
-        }
-        self.shipments[at].state = ShipmentState::Delivered;
+        self.shipments[at].state = self.shipment_after(at, ShipmentEvent::Deliver)?;
         let arrived = |s: &Shipment| s.state == ShipmentState::Delivered || !s.state.has_left();
         if self.is_complete() && self.shipments.iter().all(arrived) {
             self.step(Step::Deliver, now)?;
@@ -295,6 +411,8 @@ impl Order {
         Ok(())
     }
 
+    /// Ends a parcel; `parcels` take what they can of its units. What none takes is not sent and not charged; when it was
+    /// paid for already, the order waits with a reason.
     fn replace(
         &mut self,
         at: usize,
@@ -310,11 +428,20 @@ impl Order {
         if next.lines.iter().any(|line| next.unfilled(line) < 0) {
             return Err(Refused::WrongLines);
         }
+        if next.holds_true(Guard::Unfilled) && next.payments().any(|payment| payment.captured_minor > 0) {
+            next.hold_for(holds::OUT_OF_STOCK, "units that were paid for have no stock");
+        }
         if next.is_complete() && !next.shipments.iter().any(|s| s.state.has_left()) {
             next.step(Step::Reject, now)?;
         }
         *self = next;
         Ok(planned)
+    }
+
+    pub(crate) fn hold_for(&mut self, code: &str, reason: &str) {
+        if !self.is_held_for(code) {
+            self.holds.push(Hold { code: code.to_owned(), reason: reason.to_owned(), other: None });
+        }
     }
 
     /// Adds parcels and the promises of stock that go with them.
@@ -327,6 +454,7 @@ impl Order {
                 lines: parcel.lines.iter().map(|l| (l.sku.clone(), l.quantity)).collect(),
                 state: ShipmentState::Requested,
                 reason: None,
+                until: None,
             };
             promised.extend(effects(&shipment, |quantity| Movement::Committed { quantity }));
             self.shipments.push(shipment);
@@ -340,22 +468,29 @@ impl Order {
         open.flat_map(|s| effects(s, |quantity| Movement::Committed { quantity })).collect()
     }
 
-    fn give_up_open(&mut self, state: ShipmentState) -> Vec<StockEffect> {
+    /// Calls off every open parcel.
+    pub(crate) fn give_up_open(&mut self) -> Vec<StockEffect> {
         let mut released = Vec::new();
         for shipment in self.shipments.iter_mut().filter(|s| s.state.is_open()) {
             released.extend(effects(shipment, |quantity| Movement::Released { quantity }));
-            shipment.state = state;
+            shipment.state = ShipmentState::Cancelled;
         }
         released
     }
 
-    fn step(&mut self, step: Step, now: Timestamp) -> Result<(), Refused> {
-        let status = self.status.apply(step)?;
+    pub(crate) fn step(&mut self, step: Step, now: Timestamp) -> Result<(), Refused> {
+        let status = self.status.after(step, &|guard| self.holds_true(guard))?;
         if status != self.status {
             self.history.push((status, now));
         }
         self.status = status;
         Ok(())
+    }
+
+    /// The state of a parcel after an event.
+    fn shipment_after(&self, at: usize, event: ShipmentEvent) -> Result<ShipmentState, Refused> {
+        let state = self.shipments[at].state;
+        state.after(event, &|_| true).map_err(|_| Refused::AlreadySettled(state))
     }
 
     fn index(&self, id: ShipmentId) -> Result<usize, Refused> {
@@ -365,7 +500,7 @@ impl Order {
     /// Nothing can have been sent, refused or moved of an order that was not accepted.
     fn in_fulfilment(&self) -> Result<(), Refused> {
         if self.status == OrderStatus::Pending {
-            return Err(InvalidTransition { from: self.status, step: Step::ShipPart }.into());
+            self.status.after(Step::ShipPart, &|guard| self.holds_true(guard))?;
         }
         Ok(())
     }

@@ -5,10 +5,16 @@
 //! provider recognises by its idempotency key.
 
 use crate::Sales;
-use crate::change::{ChangeError, Scope};
-use crate::order::{Order, OrderId, Refused};
-use crate::payment::{Authorization, PaymentDue, PaymentProvider, PaymentState, ProviderUnavailable};
+use crate::change::{By, ChangeError, Scope};
+use crate::order::money::NOT_SENT;
+use crate::order::{Order, OrderId};
+use crate::payment::{
+    Authorization, Intent, PaymentDue, PaymentEvent, PaymentProvider, ProviderUnavailable, RefundState,
+};
 use kernel::{Context, Money, MoneyError, TenantId};
+
+/// Who takes the steps of this file.
+const PAYMENTS: &str = "payments";
 
 /// Why a payment is not settled yet.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +31,14 @@ pub enum PayError {
     /// The order was authorised, but has lost the provider's id.
     #[error("the order has no authorisation to act on")]
     NoAuthorization,
+    /// The provider refuses to give money back for good: a person must look.
+    #[error("refund {number} was refused by the provider: {code}")]
+    RefundRefused {
+        /// Which refund of the order.
+        number: usize,
+        /// The provider's code.
+        code: String,
+    },
 }
 
 impl Sales {
@@ -38,18 +52,25 @@ impl Sales {
     ) -> Result<Order, PayError> {
         let mut order = self.order(tenant, id).await.map_err(ChangeError::from)?.ok_or(ChangeError::NotFound)?;
         loop {
-            let due = order.payment_due()?;
+            let (tender, due) = order.payment_due()?;
+            let intent = Intent { order: id, number: tender };
             let result = match due {
                 PaymentDue::Nothing => return Ok(order),
-                PaymentDue::Authorize(amount) => self.authorize(tenant, &order, amount, provider, cause).await,
-                PaymentDue::VoidUnknown(amount) => self.void_unknown(tenant, &order, amount, provider, cause).await,
+                PaymentDue::Authorize(amount) => self.authorize(tenant, &order, intent, amount, provider, cause).await,
+                PaymentDue::VoidUnknown(amount) => {
+                    self.void_unknown(tenant, &order, intent, amount, provider, cause).await
+                }
                 PaymentDue::Void => {
-                    provider.void(id, authorization(&order)?).await?;
-                    self.record(tenant, id, cause, PaymentState::Voided, None).await
+                    provider.void(intent, authorization(&order, tender)?).await?;
+                    self.record(tenant, intent, cause, PaymentEvent::Void, None).await
                 }
                 PaymentDue::Capture(amount) => {
-                    provider.capture(id, authorization(&order)?, amount).await?;
-                    self.record(tenant, id, cause, PaymentState::Captured, Some(amount)).await
+                    provider.capture(intent, authorization(&order, tender)?, amount).await?;
+                    self.record(tenant, intent, cause, PaymentEvent::Capture, Some(amount)).await
+                }
+                PaymentDue::GiveBack(amount) => self.give_back(tenant, id, amount, cause).await,
+                PaymentDue::Refund(number, amount) => {
+                    self.refund_at(tenant, &order, (tender, number), amount, provider, cause).await
                 }
             };
             order = match result {
@@ -63,25 +84,38 @@ impl Sales {
         }
     }
 
+    /// Shows an order that is still PENDING in the worklists: its payment could not be asked for, and people should
+    /// know. Nothing happens to one that has moved on.
+    pub async fn list_pending(&self, tenant: &TenantId, id: OrderId, cause: &Context) -> Result<(), ChangeError> {
+        let by = By::new(PAYMENTS, cause, "payment_delayed");
+        match self.change(tenant, id, by, Scope::Nothing, &|order, _| order.list_pending().map(|()| Vec::new())).await {
+            Ok(_) | Err(ChangeError::Refused { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn authorize(
         &self,
         tenant: &TenantId,
         order: &Order,
+        intent: Intent,
         amount: Money,
         provider: &dyn PaymentProvider,
         cause: &Context,
     ) -> Result<Order, PayError> {
-        let answer = provider.authorize(order.id, amount, &order.payment).await?;
+        let tender = intent.number;
+        let payment = order.payments().nth(tender).ok_or(PayError::NoAuthorization)?;
+        let answer = provider.authorize(intent, amount, payment).await?;
         let now = self.now();
-        let who = ("payments", cause);
         let changed = match answer {
             Authorization::Approved(held) => {
-                let step = |order: &mut Order, _: &_| order.accept(held.clone(), now).map(|()| Vec::new());
-                self.change(tenant, order.id, who, Scope::Nothing, &step).await?
+                let step = |order: &mut Order, _: &_| order.authorize(tender, held.clone(), now).map(|()| Vec::new());
+                let by = By::new(PAYMENTS, cause, "payment_authorized");
+                self.change(tenant, order.id, by, Scope::Nothing, &step).await?
             }
             Authorization::Declined(code) => {
-                let step = |order: &mut Order, _: &_| order.decline(code.clone(), now);
-                self.change(tenant, order.id, who, Scope::Own, &step).await?
+                let step = |order: &mut Order, _: &_| order.decline(tender, code.clone(), now);
+                self.change(tenant, order.id, By::new(PAYMENTS, cause, "payment_declined"), Scope::Own, &step).await?
             }
         };
         Ok(changed)
@@ -93,47 +127,111 @@ impl Sales {
         &self,
         tenant: &TenantId,
         order: &Order,
+        intent: Intent,
         amount: Money,
         provider: &dyn PaymentProvider,
         cause: &Context,
     ) -> Result<Order, PayError> {
-        let state = match provider.authorize(order.id, amount, &order.payment).await? {
+        let payment = order.payments().nth(intent.number).ok_or(PayError::NoAuthorization)?;
+        let event = match provider.authorize(intent, amount, payment).await? {
             Authorization::Approved(held) => {
-                provider.void(order.id, &held).await?;
-                PaymentState::Voided
+                provider.void(intent, &held).await?;
+                PaymentEvent::Void
             }
-            Authorization::Declined(_) => PaymentState::Declined,
+            Authorization::Declined(_) => PaymentEvent::Decline,
         };
-        self.record(tenant, order.id, cause, state, None).await
+        self.record(tenant, intent, cause, event, None).await
     }
 
     async fn record(
         &self,
         tenant: &TenantId,
-        id: OrderId,
+        intent: Intent,
         cause: &Context,
-        state: PaymentState,
+        event: PaymentEvent,
         captured: Option<Money>,
     ) -> Result<Order, PayError> {
-        let step = |order: &mut Order, _: &_| order.record_payment(state, captured).map(|()| Vec::new());
-        Ok(self.change(tenant, id, ("payments", cause), Scope::Nothing, &step).await?)
+        let tender = intent.number;
+        let step = |order: &mut Order, _: &_| order.record_payment(tender, event, captured).map(|()| Vec::new());
+        let what = format!("payment_{event}");
+        Ok(self.change(tenant, intent.order, By::new(PAYMENTS, cause, &what), Scope::Nothing, &step).await?)
     }
-}
 
-fn authorization(order: &Order) -> Result<&str, PayError> {
-    order.payment.authorization.as_deref().ok_or(PayError::NoAuthorization)
-}
+    /// Decides on the refund of what was paid beforehand and is not sent.
+    async fn give_back(
+        &self,
+        tenant: &TenantId,
+        id: OrderId,
+        amount: Money,
+        cause: &Context,
+    ) -> Result<Order, PayError> {
+        let step = |order: &mut Order, _: &_| match order.payment_due() {
+            // Someone else decided meanwhile.
+            Ok((_, due)) if due != PaymentDue::GiveBack(amount) => Err(crate::Refused::NoChange),
+            Ok(_) => order.refund(amount.minor(), NOT_SENT).map(|()| Vec::new()),
+            Err(error) => Err(error.into()),
+        };
+        let by = By::new(PAYMENTS, cause, "refund_requested");
+        Ok(self.change(tenant, id, by, Scope::Nothing, &step).await?)
+    }
 
-impl Order {
-    /// Records what became of a hold. Refused when it is settled already.
-    fn record_payment(&mut self, state: PaymentState, captured: Option<Money>) -> Result<(), Refused> {
-        match self.payment.state {
-            PaymentState::Pending | PaymentState::Authorized => {
-                self.payment.state = state;
-                self.payment.captured_minor = captured.map_or(0, Money::minor);
-                Ok(())
-            }
-            PaymentState::Declined | PaymentState::Captured | PaymentState::Voided => Err(Refused::PaymentSettled),
+    /// Gives money back at the provider. The refund is stored already, under the number that is part of the call's key.
+    async fn refund_at(
+        &self,
+        tenant: &TenantId,
+        order: &Order,
+        (tender, number): (usize, usize),
+        amount: Money,
+        provider: &dyn PaymentProvider,
+        cause: &Context,
+    ) -> Result<Order, PayError> {
+        let intent = Intent { order: order.id, number };
+        let (state, code) = match provider.refund(intent, authorization(order, tender)?, amount).await? {
+            Authorization::Approved(_) => (RefundState::Done, None),
+            Authorization::Declined(code) => (RefundState::Failed, Some(code)),
+        };
+        let changed = self.confirm_refund(tenant, (order.id, number), state, PAYMENTS, cause).await?;
+        match code {
+            None => Ok(changed),
+            Some(code) => Err(PayError::RefundRefused { number, code }),
         }
     }
+
+    /// Records what became of a refund: the provider's answer, or for a payment that was taken elsewhere, that whoever
+    /// took it gave it back or did not.
+    pub async fn confirm_refund(
+        &self,
+        tenant: &TenantId,
+        (id, number): (OrderId, usize),
+        state: RefundState,
+        actor: &str,
+        cause: &Context,
+    ) -> Result<Order, ChangeError> {
+        let step = |order: &mut Order, _: &_| order.record_refund(number, state).map(|()| Vec::new());
+        let what = format!("refund_{}", state.as_str().to_ascii_lowercase());
+        self.change(tenant, id, By::new(actor, cause, &what), Scope::Nothing, &step).await
+    }
+
+    /// Decides to give money back, out of goodwill or because something was wrong. The provider is asked by event.
+    pub async fn refund(
+        &self,
+        tenant: &TenantId,
+        id: OrderId,
+        amount: Money,
+        reason: &str,
+        (actor, cause): (&str, &Context),
+        seen: Option<u64>,
+    ) -> Result<Order, ChangeError> {
+        let step = |order: &mut Order, _: &_| {
+            // Refuses another currency.
+            order.total()?.checked_sub(amount)?;
+            order.refund(amount.minor(), reason).map(|()| Vec::new())
+        };
+        let by = By { reason: Some(reason), seen, ..By::new(actor, cause, "refund_requested") };
+        self.change(tenant, id, by, Scope::Nothing, &step).await
+    }
+}
+
+fn authorization(order: &Order, tender: usize) -> Result<&str, PayError> {
+    order.payments().nth(tender).and_then(|p| p.authorization.as_deref()).ok_or(PayError::NoAuthorization)
 }

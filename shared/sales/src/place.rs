@@ -6,7 +6,7 @@
 //! order or one that goes on by itself.
 
 use crate::Sales;
-use crate::order::{Line, MAX_LINES, MAX_QUANTITY, Order, OrderId};
+use crate::order::{Line, MAX_LINES, MAX_QUANTITY, Order, OrderId, Terms};
 use crate::payment::Payment;
 use crate::status::OrderStatus;
 use crate::store::{OrderItem, decode, order_key};
@@ -159,6 +159,14 @@ impl Sales {
             shipments: Vec::new(),
             planned: parcels.len(),
             payment: Payment::pending(&request.payment_method, &request.payment_token),
+            more_payments: Vec::new(),
+            refunds: Vec::new(),
+            returns: Vec::new(),
+            holds: Vec::new(),
+            terms: Terms { unkeyed: request.idempotency_key.is_none(), ..Terms::default() },
+            address: None,
+            placed_lines: None,
+            listed: false,
             history: vec![(OrderStatus::Pending, placed_at)],
             fingerprint: fingerprint.to_owned(),
             version: 1,
@@ -264,7 +272,7 @@ fn price(items: &[(BookId, i64)], found: &Found) -> Result<(Vec<Line>, kernel::C
         match (found.books.get(id).filter(|book| book.active), sku_of(*id)) {
             (Some(book), Some(sku)) => {
                 currencies.insert(book.price.currency().code());
-                lines.push(Line { sku, quantity: *quantity, unit_price_minor: book.price.minor() });
+                lines.push(Line::plain(sku, *quantity, book.price.minor()));
             }
             _ => unknown.push(index),
         }
@@ -308,15 +316,18 @@ fn fingerprint(request: &PlaceOrder) -> String {
     hex(&sha.finalize()[..8])
 }
 
-fn placed_event(tenant: &TenantId, order: &Order, clock: &dyn kernel::Clock) -> Result<Event, MoneyError> {
+pub(crate) fn placed_event(tenant: &TenantId, order: &Order, clock: &dyn kernel::Clock) -> Result<Event, MoneyError> {
     let total: Money = order.total()?;
     let lines: Vec<_> = order.lines.iter().map(|l| json!([l.sku, l.quantity, l.unit_price_minor])).collect();
-    let data = json!({
+    let mut data = json!({
         "orderId": order.id,
         "customer": order.customer,
         "total": total,
         "lines": lines,
     });
+    if order.terms.unkeyed {
+        data["unkeyed"] = json!(true);
+    }
     Ok(Event::new(ORDER_PLACED, tenant, order.id, order.version, data, clock))
 }
 

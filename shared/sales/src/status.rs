@@ -1,147 +1,128 @@
-//! The life of an order as data: which step leads from which status to which. Pure.
+//! The life of an order as data: which step leads from which status to which, and what it asks for. Pure.
 //!
 //! `PARTIALLY_SHIPPED` is both a stop on the way (other parcels are still open) and an end (the rest could not be
-//! filled and was not charged); [`crate::Order::is_complete`] tells them apart.
+//! filled and was not charged); [`crate::Order::is_complete`] tells them apart. Rows that lead back to the status they
+//! start from are steps that change something else of the order.
 
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use crate::machine::{Machine, Row, names};
 
-/// Where an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum OrderStatus {
-    /// Placed; stock is promised, the payment is not authorised yet.
-    Pending,
-    /// Paid for; parcels are with their warehouses.
-    Processing,
-    /// Some of it has left.
-    PartiallyShipped,
-    /// All of it has left.
-    Shipped,
-    /// All of it has arrived.
-    Delivered,
-    /// Called off before anything left.
-    Cancelled,
-    /// Could not be paid or could not be filled.
-    Rejected,
+names! {
+    /// Where an order stands.
+    pub enum OrderStatus {
+        /// Placed; stock is promised, the payment is not authorised yet.
+        Pending = "PENDING",
+        /// Paid for; parcels are with their warehouses.
+        Processing = "PROCESSING",
+        /// Some of it has left.
+        PartiallyShipped = "PARTIALLY_SHIPPED",
+        /// All of it has left.
+        Shipped = "SHIPPED",
+        /// All of it has arrived.
+        Delivered = "DELIVERED",
+        /// Called off before anything left.
+        Cancelled = "CANCELLED",
+        /// Could not be paid or could not be filled.
+        Rejected = "REJECTED",
+    }
 }
 
-/// A step in the life of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// The payment was authorised.
-    Accept,
-    /// A parcel left, others are open or could not be filled.
-    ShipPart,
-    /// The last parcel left and nothing is missing.
-    ShipAll,
-    /// Every parcel arrived.
-    Deliver,
-    /// Someone called it off.
-    Cancel,
-    /// Payment declined, or nothing of it can be filled.
-    Reject,
+names! {
+    /// A step in the life of an order.
+    pub enum Step {
+        /// The payment was authorised.
+        Accept = "accept",
+        /// A parcel left, others are open or could not be filled.
+        ShipPart = "ship_part",
+        /// The last parcel left and nothing is missing.
+        ShipAll = "ship_all",
+        /// Every parcel arrived.
+        Deliver = "deliver",
+        /// Someone called it off.
+        Cancel = "cancel",
+        /// Payment declined, or nothing of it can be filled.
+        Reject = "reject",
+        /// Its lines or its address are changed.
+        Edit = "edit",
+        /// Units of it are called off.
+        CancelUnits = "cancel_units",
+        /// It is to wait.
+        Hold = "hold",
+        /// It no longer waits.
+        Release = "release",
+        /// Stock is looked for again.
+        Allocate = "allocate",
+        /// Something that left is to come back.
+        Return = "return",
+    }
 }
 
+names! {
+    /// What a step may ask for.
+    pub enum Guard {
+        /// No warehouse can have begun to pack.
+        NothingDispatched = "nothing is with a warehouse",
+        /// Nothing left, and no warehouse can have begun to pack.
+        NothingLeft = "nothing has left or is with a warehouse",
+        /// It waits.
+        Held = "it is held",
+        /// Some units are in no parcel and have not left.
+        Unfilled = "units are without stock",
+    }
+}
+
+use Guard::{Held, NothingDispatched, NothingLeft, Unfilled};
 use OrderStatus::{Cancelled, Delivered, PartiallyShipped, Pending, Processing, Rejected, Shipped};
 
-/// Every step there is. A pair that is not listed is refused.
-pub const TRANSITIONS: &[(OrderStatus, Step, OrderStatus)] = &[
-    (Pending, Step::Accept, Processing),
-    (Pending, Step::Cancel, Cancelled),
-    (Pending, Step::Reject, Rejected),
-    (Processing, Step::ShipPart, PartiallyShipped),
-    (Processing, Step::ShipAll, Shipped),
-    (Processing, Step::Cancel, Cancelled),
-    (Processing, Step::Reject, Rejected),
-    (PartiallyShipped, Step::ShipPart, PartiallyShipped),
-    (PartiallyShipped, Step::ShipAll, Shipped),
-    (PartiallyShipped, Step::Deliver, Delivered),
-    (Shipped, Step::Deliver, Delivered),
-];
-
-/// The order is not in a status that allows the step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an order that is {from} does not allow {step:?}")]
-pub struct InvalidTransition {
-    /// Where the order stands.
-    pub from: OrderStatus,
-    /// What was asked.
-    pub step: Step,
+impl Machine for OrderStatus {
+    type Event = Step;
+    type Guard = Guard;
+    const WHAT: &'static str = "order";
+    const TABLE: &'static [Row<Self>] = &[
+        (Pending, Step::Accept, None, Processing),
+        (Pending, Step::Cancel, None, Cancelled),
+        (Pending, Step::Reject, None, Rejected),
+        (Pending, Step::Edit, Some(NothingLeft), Pending),
+        (Pending, Step::CancelUnits, None, Pending),
+        (Pending, Step::Hold, None, Pending),
+        (Pending, Step::Release, Some(Held), Pending),
+        (Pending, Step::Allocate, Some(Unfilled), Pending),
+        (Processing, Step::ShipPart, None, PartiallyShipped),
+        (Processing, Step::ShipAll, None, Shipped),
+        (Processing, Step::Cancel, Some(NothingDispatched), Cancelled),
+        (Processing, Step::Reject, None, Rejected),
+        (Processing, Step::Edit, Some(NothingLeft), Processing),
+        (Processing, Step::CancelUnits, None, Processing),
+        (Processing, Step::Hold, None, Processing),
+        (Processing, Step::Release, Some(Held), Processing),
+        (Processing, Step::Allocate, Some(Unfilled), Processing),
+        (PartiallyShipped, Step::ShipPart, None, PartiallyShipped),
+        (PartiallyShipped, Step::ShipAll, None, Shipped),
+        (PartiallyShipped, Step::Deliver, None, Delivered),
+        (PartiallyShipped, Step::CancelUnits, None, PartiallyShipped),
+        (PartiallyShipped, Step::Hold, None, PartiallyShipped),
+        (PartiallyShipped, Step::Release, Some(Held), PartiallyShipped),
+        (PartiallyShipped, Step::Allocate, Some(Unfilled), PartiallyShipped),
+        (PartiallyShipped, Step::Return, None, PartiallyShipped),
+        (Shipped, Step::Deliver, None, Delivered),
+        (Shipped, Step::Return, None, Shipped),
+        (Delivered, Step::Return, None, Delivered),
+    ];
 }
-
-impl OrderStatus {
-    /// Every status, in the order of a life.
-    pub const ALL: [Self; 7] = [Pending, Processing, PartiallyShipped, Shipped, Delivered, Cancelled, Rejected];
-
-    /// The status after `step`.
-    pub fn apply(self, step: Step) -> Result<Self, InvalidTransition> {
-        TRANSITIONS
-            .iter()
-            .find(|(from, by, _)| *from == self && *by == step)
-            .map(|(_, _, to)| *to)
-            .ok_or(InvalidTransition { from: self, step })
-    }
-
-    /// The steps this status allows.
-    pub fn allowed(self) -> Vec<Step> {
-        TRANSITIONS.iter().filter(|(from, _, _)| *from == self).map(|(_, step, _)| *step).collect()
-    }
-
-    /// The text used outside: `PARTIALLY_SHIPPED`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Pending => "PENDING",
-            Processing => "PROCESSING",
-            PartiallyShipped => "PARTIALLY_SHIPPED",
-            Shipped => "SHIPPED",
-            Delivered => "DELIVERED",
-            Cancelled => "CANCELLED",
-            Rejected => "REJECTED",
-        }
-    }
-}
-
-impl fmt::Display for OrderStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl std::str::FromStr for OrderStatus {
-    type Err = UnknownStatus;
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or(UnknownStatus)
-    }
-}
-
-/// The text names no status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an order status")]
-pub struct UnknownStatus;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const STEPS: [Step; 6] = [Step::Accept, Step::ShipPart, Step::ShipAll, Step::Deliver, Step::Cancel, Step::Reject];
+    use crate::machine::try_every_pair;
 
     #[test]
     fn every_pair_is_allowed_exactly_when_the_table_lists_it() {
-        for from in OrderStatus::ALL {
-            for step in STEPS {
-                let listed = TRANSITIONS.iter().find(|(f, s, _)| *f == from && *s == step).map(|t| t.2);
-                assert_eq!(from.apply(step).ok(), listed, "{from} {step:?}");
-                assert_eq!(from.allowed().contains(&step), listed.is_some());
-            }
-        }
+        try_every_pair(&OrderStatus::ALL, &Step::ALL);
     }
 
     #[test]
-    fn nothing_leads_out_of_an_end() {
-        for end in [Delivered, Cancelled, Rejected] {
-            assert!(end.allowed().is_empty());
+    fn an_order_that_ended_unsold_allows_nothing() {
+        for end in [Cancelled, Rejected] {
+            assert!(end.events(&|_| true).is_empty());
         }
     }
 

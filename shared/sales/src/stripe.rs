@@ -4,8 +4,7 @@
 //! timeouts and the circuit breaker belong to the [`Transport`]. Only what an order needs is here; webhooks, customers
 //! and saved cards are not.
 
-use crate::OrderId;
-use crate::payment::{Authorization, Payment, PaymentProvider, ProviderUnavailable};
+use crate::payment::{Authorization, Intent as For, Payment, PaymentProvider, ProviderUnavailable};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -28,7 +27,7 @@ pub struct Stripe {
     key: Arc<dyn Secret>,
 }
 
-/// What we read of a payment intent.
+/// What we read of a payment intent, or of a refund.
 #[derive(Debug, Deserialize)]
 struct Intent {
     id: String,
@@ -93,12 +92,12 @@ impl Stripe {
 impl PaymentProvider for Stripe {
     async fn authorize(
         &self,
-        order: OrderId,
+        intent: For,
         amount: Money,
         payment: &Payment,
     ) -> Result<Authorization, ProviderUnavailable> {
         let (minor, currency) = (amount.minor().to_string(), amount.currency().code().to_ascii_lowercase());
-        let order_id = order.to_string();
+        let order_id = intent.order.to_string();
         let form = [
             ("amount", minor.as_str()),
             ("currency", currency.as_str()),
@@ -108,7 +107,7 @@ impl PaymentProvider for Stripe {
             ("capture_method", "manual"),
             ("metadata[order_id]", order_id.as_str()),
         ];
-        let response = self.post("/v1/payment_intents", format!("{order}-authorize"), &form).await?;
+        let response = self.post("/v1/payment_intents", intent.key("authorize"), &form).await?;
         match response.status() {
             StatusCode::OK => authorization(read(&response)?),
             StatusCode::PAYMENT_REQUIRED => {
@@ -125,25 +124,40 @@ impl PaymentProvider for Stripe {
         }
     }
 
-    async fn capture(&self, order: OrderId, authorization: &str, amount: Money) -> Result<(), ProviderUnavailable> {
+    async fn capture(&self, intent: For, authorization: &str, amount: Money) -> Result<(), ProviderUnavailable> {
         let minor = amount.minor().to_string();
         let path = format!("/v1/payment_intents/{}/capture", segment(authorization));
-        self.finish(&path, format!("{order}-capture"), &[("amount_to_capture", &minor)], "succeeded").await
+        self.finish(&path, intent.key("capture"), &[("amount_to_capture", &minor)], "succeeded").await
     }
 
-    async fn void(&self, order: OrderId, authorization: &str) -> Result<(), ProviderUnavailable> {
+    async fn void(&self, intent: For, authorization: &str) -> Result<(), ProviderUnavailable> {
         let path = format!("/v1/payment_intents/{}/cancel", segment(authorization));
-        self.finish(&path, format!("{order}-void"), &[], "canceled").await
+        self.finish(&path, intent.key("void"), &[], "canceled").await
     }
 
-    async fn refund(&self, order: OrderId, authorization: &str, amount: Money) -> Result<(), ProviderUnavailable> {
+    async fn refund(
+        &self,
+        intent: For,
+        authorization: &str,
+        amount: Money,
+    ) -> Result<Authorization, ProviderUnavailable> {
         let minor = amount.minor().to_string();
         let form = [("payment_intent", authorization), ("amount", minor.as_str())];
-        let response = self.post("/v1/refunds", format!("{order}-refund-{minor}"), &form).await?;
-        if response.status() == StatusCode::OK {
-            Ok(())
-        } else {
-            Err(unavailable(format!("answered {}", response.status())))
+        let response = self.post("/v1/refunds", intent.key("refund"), &form).await?;
+        match response.status() {
+            StatusCode::OK => {
+                let made: Intent = read(&response)?;
+                match made.status.as_str() {
+                    "failed" | "canceled" => Ok(Authorization::Declined(made.status)),
+                    // `pending` is on its way, and the provider sees to it.
+                    _ => Ok(Authorization::Approved(made.id)),
+                }
+            }
+            StatusCode::BAD_REQUEST => {
+                let code = read::<Failure>(&response)?.error.code.unwrap_or_else(|| "invalid_request".to_owned());
+                Ok(Authorization::Declined(code))
+            }
+            other => Err(unavailable(format!("answered {other}"))),
         }
     }
 }

@@ -51,7 +51,9 @@ impl Dispatch {
         let Ok(shipment) = order.shipment(requested.shipment_id) else {
             return Outcome::reject("unknown_shipment", requested.shipment_id);
         };
-        if !shipment.state.is_open() {
+        // What waits for a person or a time is asked for by another event once it no longer does.
+        let waits = matches!(shipment.state, ShipmentState::OnHold | ShipmentState::Scheduled);
+        if !shipment.state.is_open() || waits {
             return Outcome::Done;
         }
         let location = match self.registry.all(tenant).await {
@@ -68,7 +70,7 @@ impl Dispatch {
     /// The parcel's warehouse is offline. One that it may have stays with it; the recovery schedule asks again once it
     /// is back.
     async fn elsewhere(&self, tenant: &TenantId, order: &Order, shipment: &Shipment, cause: &Context) -> Outcome {
-        if shipment.state == ShipmentState::Sent {
+        if shipment.state.is_with_warehouse() {
             return Outcome::Done;
         }
         match self.sales.reroute(tenant, order.id, shipment.id(order.id), cause).await {
@@ -99,7 +101,7 @@ impl Dispatch {
 
     /// True when this call marked it; false when it was marked by an earlier one, whose call may have arrived.
     async fn mark(&self, tenant: &TenantId, order: &Order, shipment: &Shipment) -> Result<bool, Outcome> {
-        if shipment.state == ShipmentState::Sent {
+        if shipment.state.is_with_warehouse() {
             return Ok(false);
         }
         match self.sales.mark_sent(tenant, order.id, shipment.id(order.id)).await {

@@ -63,12 +63,18 @@ impl Recovery {
         cause: &Context,
         done: &mut Recovered,
     ) -> Result<(), ChangeError> {
+        if order.shipments.iter().any(|s| s.state == ShipmentState::Scheduled && s.until <= Some(self.clock.now())) {
+            // Its event asks the warehouse.
+            self.sales.start_due(tenant, order.id, cause).await?;
+        }
         let is_up = |id| locations.by_id.get(id).is_some_and(|at| at.health == Health::Healthy);
         let mut reachable = false;
         for shipment in order.shipments.iter().filter(|s| s.state.is_open()) {
-            if is_up(&shipment.location) {
+            if matches!(shipment.state, ShipmentState::OnHold | ShipmentState::Scheduled) {
+                done.waiting += 1;
+            } else if is_up(&shipment.location) {
                 reachable = true;
-            } else if shipment.state == ShipmentState::Sent {
+            } else if shipment.state.is_with_warehouse() {
                 done.waiting += 1;
             } else if self.sales.reroute(tenant, order.id, shipment.id(order.id), cause).await?.is_some() {
                 done.moved += 1;

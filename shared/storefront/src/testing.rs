@@ -11,7 +11,8 @@ use http::{Request, Response};
 use inventory::{Inventory, Level, LocationId, Observation, Posting, Sku};
 use kernel::{Clock, Context, Event, Isbn, ManualClock, Money, TenantId, Timestamp};
 use sales::{
-    Authorization, Order, OrderId, Payment, PaymentProvider, PlaceOrder, Placed, ProviderUnavailable, Sales, ShipmentId,
+    Authorization, Intent, Order, OrderId, Payment, PaymentProvider, PlaceOrder, Placed, ProviderUnavailable, Sales,
+    ShipmentId,
 };
 use serde_json::{Value, json};
 use table::Table;
@@ -100,20 +101,20 @@ struct Generous;
 
 #[async_trait]
 impl PaymentProvider for Generous {
-    async fn authorize(&self, _: OrderId, _: Money, _: &Payment) -> Result<Authorization, ProviderUnavailable> {
+    async fn authorize(&self, _: Intent, _: Money, _: &Payment) -> Result<Authorization, ProviderUnavailable> {
         Ok(Authorization::Approved("pi_1".to_owned()))
     }
 
-    async fn capture(&self, _: OrderId, _: &str, _: Money) -> Result<(), ProviderUnavailable> {
+    async fn capture(&self, _: Intent, _: &str, _: Money) -> Result<(), ProviderUnavailable> {
         Ok(())
     }
 
-    async fn void(&self, _: OrderId, _: &str) -> Result<(), ProviderUnavailable> {
+    async fn void(&self, _: Intent, _: &str) -> Result<(), ProviderUnavailable> {
         Ok(())
     }
 
-    async fn refund(&self, _: OrderId, _: &str, _: Money) -> Result<(), ProviderUnavailable> {
-        Ok(())
+    async fn refund(&self, _: Intent, _: &str, _: Money) -> Result<Authorization, ProviderUnavailable> {
+        Ok(Authorization::Approved("re_1".to_owned()))
     }
 }
 

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use inventory::{Movement, Posting};
 use kernel::{Clock, Context, ManualClock, Money, TenantId};
-use sales::{Authorization, OrderId, Payment, PaymentProvider, ProviderUnavailable, ShipmentId};
+use sales::{Authorization, Intent, OrderId, Payment, PaymentProvider, ProviderUnavailable, ShipmentId};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use table::Table;
@@ -67,20 +67,20 @@ struct Generous;
 
 #[async_trait]
 impl PaymentProvider for Generous {
-    async fn authorize(&self, _: OrderId, _: Money, _: &Payment) -> Result<Authorization, ProviderUnavailable> {
+    async fn authorize(&self, _: Intent, _: Money, _: &Payment) -> Result<Authorization, ProviderUnavailable> {
         Ok(Authorization::Approved("pi_1".to_owned()))
     }
 
-    async fn capture(&self, _: OrderId, _: &str, _: Money) -> Result<(), ProviderUnavailable> {
+    async fn capture(&self, _: Intent, _: &str, _: Money) -> Result<(), ProviderUnavailable> {
         Ok(())
     }
 
-    async fn void(&self, _: OrderId, _: &str) -> Result<(), ProviderUnavailable> {
+    async fn void(&self, _: Intent, _: &str) -> Result<(), ProviderUnavailable> {
         Ok(())
     }
 
-    async fn refund(&self, _: OrderId, _: &str, _: Money) -> Result<(), ProviderUnavailable> {
-        Ok(())
+    async fn refund(&self, _: Intent, _: &str, _: Money) -> Result<Authorization, ProviderUnavailable> {
+        Ok(Authorization::Approved("re_1".to_owned()))
     }
 }
 

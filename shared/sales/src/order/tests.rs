@@ -1,6 +1,8 @@
 use super::*;
+use crate::payment::PaymentDue;
 use inventory::allocation::Demand;
 use inventory::{Level, Posting};
+use kernel::Money;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -32,13 +34,18 @@ fn split_order() -> Order {
         status: OrderStatus::Pending,
         placed_at: now(),
         currency: Currency::GBP,
-        lines: vec![
-            Line { sku: sku(A), quantity: 2, unit_price_minor: 1250 },
-            Line { sku: sku(B), quantity: 1, unit_price_minor: 800 },
-        ],
+        lines: vec![Line::plain(sku(A), 2, 1250), Line::plain(sku(B), 1, 800)],
         shipments: Vec::new(),
         planned: 2,
         payment: Payment::pending("card", "tok_visa"),
+        more_payments: Vec::new(),
+        refunds: Vec::new(),
+        returns: Vec::new(),
+        holds: Vec::new(),
+        terms: Terms::default(),
+        address: None,
+        placed_lines: None,
+        listed: false,
         history: vec![(OrderStatus::Pending, now())],
         fingerprint: "f".into(),
         version: 1,
@@ -49,7 +56,7 @@ fn split_order() -> Order {
 
 fn accepted() -> Order {
     let mut order = split_order();
-    order.accept("pi_1".into(), now()).unwrap();
+    order.authorize(0, "pi_1".into(), now()).unwrap();
     order
 }
 
@@ -66,13 +73,13 @@ fn id(order: &Order, number: usize) -> ShipmentId {
 #[test]
 fn parcels_that_leave_one_by_one_make_the_order_shipped_and_the_whole_is_captured() {
     let mut order = accepted();
-    assert_eq!(order.payment_due().unwrap(), PaymentDue::Nothing);
+    assert_eq!(order.payment_due().unwrap().1, PaymentDue::Nothing);
     order.ship(id(&order, 0), &at("alpha"), &[seen(A, 3, 7)], now()).unwrap();
     assert_eq!(order.status, OrderStatus::PartiallyShipped);
-    assert_eq!(order.payment_due().unwrap(), PaymentDue::Nothing);
+    assert_eq!(order.payment_due().unwrap().1, PaymentDue::Nothing);
     order.ship(id(&order, 1), &at("beta"), &[seen(B, 0, 2)], now()).unwrap();
     assert_eq!(order.status, OrderStatus::Shipped);
-    assert_eq!(order.payment_due().unwrap(), PaymentDue::Capture(Money::from_minor(3300, Currency::GBP)));
+    assert_eq!(order.payment_due().unwrap().1, PaymentDue::Capture(Money::from_minor(3300, Currency::GBP)));
     let statuses: Vec<_> = order.history.iter().map(|(s, _)| *s).collect();
     use OrderStatus::{PartiallyShipped, Pending, Processing, Shipped};
     assert_eq!(statuses, [Pending, Processing, PartiallyShipped, Shipped]);
@@ -118,7 +125,7 @@ fn what_nobody_can_fill_is_not_charged() {
     assert_eq!(order.status, OrderStatus::PartiallyShipped);
     assert!(order.is_complete());
     assert_eq!(order.unfilled(&order.lines[0]), 1);
-    assert_eq!(order.payment_due().unwrap(), PaymentDue::Capture(Money::from_minor(2050, Currency::GBP)));
+    assert_eq!(order.payment_due().unwrap().1, PaymentDue::Capture(Money::from_minor(2050, Currency::GBP)));
 }
 
 #[test]
@@ -127,7 +134,7 @@ fn an_order_of_which_nothing_can_be_filled_is_rejected_and_the_hold_released() {
     order.refuse(id(&order, 0), &at("alpha"), "short".into(), &[seen(A, 0, 3)], &[], now()).unwrap();
     order.refuse(id(&order, 1), &at("beta"), "short".into(), &[seen(B, 0, 3)], &[], now()).unwrap();
     assert_eq!(order.status, OrderStatus::Rejected);
-    assert_eq!(order.payment_due().unwrap(), PaymentDue::Void);
+    assert_eq!(order.payment_due().unwrap().1, PaymentDue::Void);
 }
 
 #[test]
@@ -138,14 +145,14 @@ fn cancelling_is_refused_once_a_warehouse_may_be_packing() {
     order.mark(id(&order, 0), ShipmentState::Requested).unwrap();
     let released = order.cancel(now()).unwrap();
     assert_eq!(released.len(), 2);
-    assert_eq!((order.status, order.payment_due().unwrap()), (OrderStatus::Cancelled, PaymentDue::Void));
+    assert_eq!((order.status, order.payment_due().unwrap().1), (OrderStatus::Cancelled, PaymentDue::Void));
 }
 
 #[test]
 fn an_order_cancelled_before_any_answer_of_the_provider_voids_what_may_be_held() {
     let mut order = split_order();
     order.cancel(now()).unwrap();
-    assert_eq!(order.payment_due().unwrap(), PaymentDue::VoidUnknown(Money::from_minor(3300, Currency::GBP)));
+    assert_eq!(order.payment_due().unwrap().1, PaymentDue::VoidUnknown(Money::from_minor(3300, Currency::GBP)));
 }
 
 #[test]
@@ -160,7 +167,7 @@ fn a_parcel_that_its_warehouse_may_have_is_not_moved() {
 fn the_first_answer_can_be_given_again_whatever_happened_since() {
     let first = split_order();
     let mut later = first.clone();
-    later.accept("pi_1".into(), now()).unwrap();
+    later.authorize(0, "pi_1".into(), now()).unwrap();
     later.reroute(id(&later, 0), &[parcel("beta", &[(A, 2)])], now()).unwrap();
     later.version = 3;
     assert_eq!(later.as_placed(), first);
@@ -225,8 +232,8 @@ fn run(order: &mut Order, step: &Do) -> Result<Vec<StockEffect>, Refused> {
         |order: &Order, n: usize| order.shipments.get(n).map(|s| (s.id(order.id), s.location.clone(), s.lines.clone()));
     let other = |l: &LocationId| if l.as_str() == "alpha" { "beta" } else { "alpha" };
     match step {
-        Do::Accept => order.accept("pi".into(), now()).map(|()| Vec::new()),
-        Do::Decline => order.decline("card_declined".into(), now()),
+        Do::Accept => order.authorize(0, "pi".into(), now()).map(|()| Vec::new()),
+        Do::Decline => order.decline(0, "card_declined".into(), now()),
         Do::Cancel => order.cancel(now()),
         Do::Ship(n) => {
             let Some((id, by, lines)) = pick(order, *n) else { return Ok(Vec::new()) };
@@ -282,7 +289,7 @@ proptest! {
                 prop_assert!(order.unfilled(line) >= 0 && order.shipped(&line.sku) <= line.quantity);
             }
             prop_assert!(order.shipped_value().unwrap().minor() <= order.total().unwrap().minor());
-            if let PaymentDue::Capture(amount) = order.payment_due().unwrap() {
+            if let PaymentDue::Capture(amount) = order.payment_due().unwrap().1 {
                 prop_assert!(order.is_complete() && amount.minor() > 0);
             }
             if matches!(order.status, OrderStatus::Cancelled | OrderStatus::Rejected) {

@@ -34,8 +34,12 @@ fn answering(status: u16, body: &str) -> (Stripe, Arc<Once>) {
     (Stripe::new(once.clone(), "http://psp".into(), Arc::new(Key)), once)
 }
 
-fn order() -> OrderId {
-    OrderId::derive(&["o"])
+fn order() -> crate::OrderId {
+    crate::OrderId::derive(&["o"])
+}
+
+fn intent() -> For {
+    For { order: order(), number: 0 }
 }
 
 fn gbp(minor: i64) -> Money {
@@ -43,13 +47,13 @@ fn gbp(minor: i64) -> Money {
 }
 
 async fn authorized_by(status: u16, body: &str) -> Result<Authorization, ProviderUnavailable> {
-    answering(status, body).0.authorize(order(), gbp(3300), &Payment::pending("card", "tok_visa")).await
+    answering(status, body).0.authorize(intent(), gbp(3300), &Payment::pending("card", "tok_visa")).await
 }
 
 #[tokio::test]
 async fn an_authorisation_holds_the_amount_without_taking_it_and_carries_a_key_of_the_order() {
     let (stripe, once) = answering(200, r#"{"id":"pi_1","status":"requires_capture"}"#);
-    let answer = stripe.authorize(order(), gbp(3300), &Payment::pending("card", "tok_visa")).await.unwrap();
+    let answer = stripe.authorize(intent(), gbp(3300), &Payment::pending("card", "tok_visa")).await.unwrap();
     assert_eq!(answer, Authorization::Approved("pi_1".into()));
     let request = once.0.lock().unwrap().1.take().unwrap();
     assert_eq!(request.headers()["idempotency-key"], format!("{}-authorize", order()));
@@ -73,13 +77,28 @@ async fn a_decline_is_an_answer_and_silence_is_not() {
 async fn capturing_or_voiding_twice_is_fine_but_a_wrong_state_is_not() {
     let done =
         r#"{"error":{"code":"payment_intent_unexpected_state","payment_intent":{"id":"pi_1","status":"succeeded"}}}"#;
-    assert!(answering(400, done).0.capture(order(), "pi_1", gbp(1)).await.is_ok());
-    assert!(answering(400, done).0.void(order(), "pi_1").await.is_err());
-    assert!(answering(200, r#"{"id":"pi_1","status":"canceled"}"#).0.void(order(), "pi_1").await.is_ok());
+    assert!(answering(400, done).0.capture(intent(), "pi_1", gbp(1)).await.is_ok());
+    assert!(answering(400, done).0.void(intent(), "pi_1").await.is_err());
+    assert!(answering(200, r#"{"id":"pi_1","status":"canceled"}"#).0.void(intent(), "pi_1").await.is_ok());
 }
 
 #[test]
 fn text_from_outside_cannot_change_the_path_or_the_form() {
     assert_eq!(segment("pi_1/../x"), "pi_1%2F%2E%2E%2Fx");
     assert_eq!(encode(&[("token", "a&amount=1")]), "token=a%26amount%3D1");
+}
+
+#[tokio::test]
+async fn a_refund_is_given_once_under_a_key_of_its_own_and_a_refusal_is_an_answer() {
+    let (stripe, once) = answering(200, r#"{"id":"re_1","status":"succeeded"}"#);
+    let second = For { order: order(), number: 1 };
+    assert_eq!(stripe.refund(second, "pi_1", gbp(5)).await.unwrap(), Authorization::Approved("re_1".into()));
+    let request = once.0.lock().unwrap().1.take().unwrap();
+    assert_eq!(request.headers()["idempotency-key"], format!("{}-refund-1", order()));
+    let (stripe, _) = answering(400, r#"{"error":{"code":"charge_already_refunded"}}"#);
+    assert_eq!(
+        stripe.refund(second, "pi_1", gbp(5)).await.unwrap(),
+        Authorization::Declined("charge_already_refunded".into())
+    );
+    assert!(answering(500, "{}").0.refund(second, "pi_1", gbp(5)).await.is_err());
 }

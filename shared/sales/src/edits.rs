@@ -1,0 +1,237 @@
+//! Changes that people make: lines, units, address and holds of an order, and its fulfilment orders. Each is one step of
+//! [`crate::order`]; its entry in the timeline is the order change, with what was before and after.
+
+use crate::Sales;
+use crate::change::{By, ChangeError, Scope, Stock};
+use crate::fulfil::{demand, room};
+use crate::notes::Address;
+use crate::order::{Hold, Line, Order, OrderId, Refused, StockEffect};
+use crate::shipment::ShipmentId;
+use crate::status::Step;
+use inventory::allocation::{Demand, allocate, allocate_available};
+use inventory::{LocationId, Movement, Posting, Sku};
+use kernel::{Context, TenantId, Timestamp};
+
+/// What is done to a fulfilment order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handling {
+    /// Wait, for a reason.
+    Hold(String),
+    /// No longer wait.
+    Release,
+    /// Wait until then.
+    Schedule(Timestamp),
+    /// Go to another location.
+    Move(LocationId),
+    /// Put these units into a fulfilment order of their own.
+    Split(Vec<(Sku, i64)>),
+    /// Take these others of the same location in.
+    Merge(Vec<ShipmentId>),
+    /// Its goods were taken from their shelves.
+    Pick,
+    /// They are packed.
+    Pack,
+    /// Call it off, with its units.
+    Cancel,
+}
+
+impl Handling {
+    /// What the timeline calls it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Hold(_) => "fulfillment_held",
+            Self::Release => "fulfillment_released",
+            Self::Schedule(_) => "fulfillment_scheduled",
+            Self::Move(_) => "fulfillment_moved",
+            Self::Split(_) => "fulfillment_split",
+            Self::Merge(_) => "fulfillment_merged",
+            Self::Pick => "fulfillment_picked",
+            Self::Pack => "fulfillment_packed",
+            Self::Cancel => "fulfillment_cancelled",
+        }
+    }
+}
+
+/// What is done to an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// These lines replace those of the same items, or are new; a quantity of 0 takes one away.
+    Lines(Vec<Line>),
+    /// It goes elsewhere.
+    Address(Address),
+    /// These units are called off.
+    CancelUnits(Vec<(Sku, i64)>),
+    /// It is called off.
+    Cancel,
+    /// It is to wait.
+    Hold(Hold),
+    /// It no longer waits for the reason with this code, or for any.
+    Release(Option<String>),
+    /// Stock is looked for again.
+    Allocate,
+}
+
+impl Edit {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Lines(_) => "edited",
+            Self::Address(_) => "readdressed",
+            Self::CancelUnits(_) => "units_cancelled",
+            Self::Cancel => "cancelled",
+            Self::Hold(_) => "held",
+            Self::Release(_) => "released",
+            Self::Allocate => "allocated",
+        }
+    }
+}
+
+/// Who makes a change, why, and what version of the order they saw.
+#[derive(Debug, Clone, Copy)]
+pub struct Editor<'a> {
+    /// The principal.
+    pub actor: &'a str,
+    /// In their words.
+    pub reason: Option<&'a str>,
+    /// `None` when it does not matter.
+    pub seen: Option<u64>,
+    /// The request.
+    pub cause: &'a Context,
+}
+
+impl<'a> Editor<'a> {
+    pub(crate) fn by(self, what: &'a str) -> By<'a> {
+        By { reason: self.reason, seen: self.seen, ..By::new(self.actor, self.cause, what) }
+    }
+}
+
+impl Sales {
+    /// Changes an order.
+    pub async fn edit(
+        &self,
+        tenant: &TenantId,
+        id: OrderId,
+        edit: &Edit,
+        editor: Editor<'_>,
+    ) -> Result<Order, ChangeError> {
+        let now = self.now();
+        let by = editor.by(edit.name());
+        match edit {
+            Edit::Lines(wanted) => {
+                let skus: Vec<Sku> = wanted.iter().map(|line| line.sku.clone()).collect();
+                let step = |order: &mut Order, stock: &Stock| replan(order, wanted, stock, now);
+                self.change(tenant, id, by, Scope::Everywhere(&skus), &step).await
+            }
+            Edit::Address(address) => {
+                let step = |order: &mut Order, _: &Stock| {
+                    let next = order.address.unwrap_or(0) + 1;
+                    order.readdress(next, now).map(|()| Vec::new())
+                };
+                let also = |order: &Order, transaction: &mut table::Transaction| {
+                    transaction.create(&address.stored(order.id, order.address.unwrap_or(1)));
+                };
+                self.change(tenant, id, By { also: Some(&also), ..by }, Scope::Nothing, &step).await
+            }
+            Edit::CancelUnits(units) => {
+                self.change(tenant, id, by, Scope::Own, &|order, _| order.cancel_units(units, now)).await
+            }
+            Edit::Cancel => self.change(tenant, id, by, Scope::Own, &|order, _| order.cancel(now)).await,
+            Edit::Hold(hold) => {
+                let step = |order: &mut Order, _: &Stock| order.hold(hold.clone(), now).map(|()| Vec::new());
+                self.change(tenant, id, by, Scope::Nothing, &step).await
+            }
+            Edit::Release(code) => {
+                let step = |order: &mut Order, _: &Stock| order.release(code.as_deref(), now).map(|()| Vec::new());
+                self.change(tenant, id, by, Scope::Nothing, &step).await
+            }
+            Edit::Allocate => {
+                let step = |order: &mut Order, stock: &Stock| allocate_missing(order, stock, now);
+                self.change(tenant, id, by, Scope::Everywhere(&[]), &step).await
+            }
+        }
+    }
+
+    /// Handles one fulfilment order.
+    pub async fn handle(
+        &self,
+        tenant: &TenantId,
+        (id, shipment): (OrderId, ShipmentId),
+        handling: &Handling,
+        editor: Editor<'_>,
+    ) -> Result<Order, ChangeError> {
+        let now = self.now();
+        let by = editor.by(handling.name());
+        if let Handling::Move(to) = handling {
+            let found = self.order(tenant, id).await?.ok_or(ChangeError::NotFound)?;
+            let skus: Vec<Sku> = found.lines.iter().map(|line| line.sku.clone()).collect();
+            let step = |order: &mut Order, stock: &Stock| move_to(order, shipment, to, stock, now);
+            return self.change(tenant, id, by, Scope::At(to, &skus), &step).await;
+        }
+        let step = |order: &mut Order, _: &Stock| match handling {
+            Handling::Hold(reason) => order.hold_shipment(shipment, reason).map(|()| Vec::new()),
+            Handling::Release => order.release_shipment(shipment).map(|()| Vec::new()),
+            Handling::Schedule(until) => order.schedule_shipment(shipment, *until).map(|()| Vec::new()),
+            Handling::Pick => order.pick(shipment).map(|()| Vec::new()),
+            Handling::Pack => order.pack(shipment).map(|()| Vec::new()),
+            Handling::Split(units) => order.split(shipment, units, now),
+            Handling::Merge(others) => {
+                let all: Vec<ShipmentId> = std::iter::once(shipment).chain(others.iter().copied()).collect();
+                order.merge(&all)
+            }
+            Handling::Cancel => order.cancel_shipment(shipment, now),
+            Handling::Move(_) => Err(Refused::NoChange),
+        };
+        self.change(tenant, id, by, Scope::Own, &step).await
+    }
+}
+
+/// Plans the edited lines into what there is, the order's own promises included.
+fn replan(order: &mut Order, wanted: &[Line], stock: &Stock, now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
+    order.clone().step(Step::Edit, now)?;
+    let lines = order.edited_lines(wanted)?;
+    let posting = Posting { source: String::new(), actor: String::new(), reason: None, effective_at: now };
+    let mut levels = stock.levels.clone();
+    for shipment in order.shipments.iter().filter(|s| s.state.is_open()) {
+        for (sku, quantity) in &shipment.lines {
+            let key = (shipment.location.clone(), sku.clone());
+            let Some(level) = levels.get(&key) else { continue };
+            if let Ok((after, _)) = level.apply(&Movement::Released { quantity: *quantity }, &posting) {
+                levels.insert(key, after);
+            }
+        }
+    }
+    let parcels = allocate(&Order::demand(&lines), &stock.availability(&levels, None));
+    order.edit(lines, &parcels.map_err(|_| Refused::NoOtherStock)?, now)
+}
+
+fn allocate_missing(order: &mut Order, stock: &Stock, now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
+    let missing: Vec<Demand> = order
+        .lines
+        .iter()
+        .map(|line| Demand { sku: line.sku.clone(), quantity: order.unfilled(line) })
+        .filter(|demand| demand.quantity > 0)
+        .collect();
+    let (parcels, _) = allocate_available(&missing, &stock.availability(&stock.levels, None));
+    room(order, &parcels)?;
+    order.allocate(&parcels, now)
+}
+
+/// Sends a fulfilment order to one location, whole, whether or not that location answers just now.
+fn move_to(
+    order: &mut Order,
+    id: ShipmentId,
+    to: &LocationId,
+    stock: &Stock,
+    now: Timestamp,
+) -> Result<Vec<StockEffect>, Refused> {
+    let shipment = order.shipment(id)?;
+    if shipment.location == *to {
+        return Err(Refused::NoChange);
+    }
+    let wanted = demand(shipment);
+    if wanted.iter().any(|d| stock.level(to, &d.sku).available() < d.quantity) {
+        return Err(Refused::NoOtherStock);
+    }
+    let parcels = [inventory::allocation::Parcel { location: to.clone(), lines: wanted }];
+    room(order, &parcels)?;
+    order.reroute(id, &parcels, now)
+}
