@@ -4,7 +4,6 @@
 //! A guard is a fact about the whole that a row asks for beside the state, such as "no warehouse can have begun to
 //! pack". Whoever takes the step knows the facts; the table only names them.
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// States, events and guards: an enum with the text it has outside, and nothing else.
@@ -30,6 +29,12 @@ macro_rules! names {
             }
         }
 
+        impl From<$name> for &'static str {
+            fn from(name: $name) -> Self {
+                name.as_str()
+            }
+        }
+
         impl std::str::FromStr for $name {
             type Err = $crate::machine::UnknownName;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -49,11 +54,11 @@ pub struct UnknownName;
 pub type Row<M> = (M, <M as Machine>::Event, Option<<M as Machine>::Guard>, M);
 
 /// The states of something, with the table that says how they follow each other.
-pub trait Machine: Copy + PartialEq + fmt::Display + 'static {
+pub trait Machine: Copy + PartialEq + Into<&'static str> + fmt::Display + 'static {
     /// What can happen.
-    type Event: Copy + PartialEq + fmt::Display + 'static;
+    type Event: Copy + PartialEq + Into<&'static str> + fmt::Display + 'static;
     /// What a row may ask for.
-    type Guard: Copy + PartialEq + fmt::Display + 'static;
+    type Guard: Copy + PartialEq + Into<&'static str> + 'static;
     /// What the thing is called: `order`.
     const WHAT: &'static str;
     /// The table.
@@ -63,16 +68,16 @@ pub trait Machine: Copy + PartialEq + fmt::Display + 'static {
     fn after(self, event: Self::Event, holds: &dyn Fn(Self::Guard) -> bool) -> Result<Self, InvalidTransition> {
         let row = Self::TABLE.iter().find(|(from, by, _, _)| *from == self && *by == event);
         let unmet = match row {
-            Some((_, _, Some(guard), _)) if !holds(*guard) => Some(guard.to_string()),
+            Some((_, _, Some(guard), _)) if !holds(*guard) => Some((*guard).into()),
             Some((_, _, _, to)) => return Ok(*to),
             None => None,
         };
         Err(InvalidTransition {
-            what: Self::WHAT.to_owned(),
-            from: self.to_string(),
-            event: event.to_string(),
+            what: Self::WHAT,
+            from: self.into(),
+            event: event.into(),
             unmet,
-            allowed: self.events(holds).iter().map(ToString::to_string).collect(),
+            allowed: self.events(holds).into_iter().map(Into::into).collect(),
         })
     }
 
@@ -87,26 +92,26 @@ pub trait Machine: Copy + PartialEq + fmt::Display + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoGuard {}
 
-impl fmt::Display for NoGuard {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
+impl From<NoGuard> for &'static str {
+    fn from(guard: NoGuard) -> Self {
+        match guard {}
     }
 }
 
 /// The state does not allow the event, or not as things are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is {from} and does not allow {event}{}", unmet.as_ref().map(|guard| format!(" unless {guard}")).unwrap_or_default())]
 pub struct InvalidTransition {
     /// What was to change: `order`.
-    pub what: String,
+    pub what: &'static str,
     /// Its state.
-    pub from: String,
+    pub from: &'static str,
     /// What was asked.
-    pub event: String,
+    pub event: &'static str,
     /// The guard that does not hold, when the table has a row but for that.
-    pub unmet: Option<String>,
+    pub unmet: Option<&'static str>,
     /// What it allows now.
-    pub allowed: Vec<String>,
+    pub allowed: Vec<&'static str>,
 }
 
 /// Tries every pair of state and event, with all guards and with none, against the table.
@@ -123,7 +128,7 @@ pub(crate) fn try_every_pair<M: Machine>(states: &[M], events: &[M::Event]) {
             assert!(refused.clone().ok() == unguarded, "{state} {event}");
             if let Err(refusal) = refused {
                 assert_eq!(refusal.unmet.is_some(), row.is_some());
-                assert!(!refusal.allowed.contains(&event.to_string()));
+                assert!(!refusal.allowed.contains(&(*event).into()));
             }
         }
     }

@@ -331,10 +331,10 @@ impl Order {
 
     /// Called off. Allowed while no warehouse can have begun to pack.
     pub fn cancel(&mut self, now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
-        self.step(Step::Cancel, now).map_err(|refused| match refused {
-            Refused::Transition(InvalidTransition { unmet: Some(_), .. }) => Refused::AlreadyDispatched,
-            other => other,
-        })?;
+        if let Err(refused) = self.step(Step::Cancel, now) {
+            let dispatched = matches!(&refused, Refused::Transition(transition) if transition.unmet.is_some());
+            return Err(if dispatched { Refused::AlreadyDispatched } else { refused });
+        }
         self.holds.clear();
         Ok(self.give_up_open())
     }

@@ -47,7 +47,7 @@ fn refused(reason: &Refused, order: &Order) -> Problem {
         Refused::Transition(transition) => {
             return Problem::conflict("invalid_transition")
                 .detail(transition.to_string())
-                .with("currentStatus", transition.from.as_str())
+                .with("currentStatus", transition.from)
                 .with("allowed", json!(transition.allowed));
         }
         Refused::AlreadySettled(state) => {
