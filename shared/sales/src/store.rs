@@ -11,7 +11,8 @@
 //! partition (timeline, sales, list entries, notes, addresses) is in [`crate::documents`]. Attribute names are short
 //! because an order of [`crate::MAX_LINES`] lines must stay within one write unit (1 KB).
 
-use crate::order::{Hold, Line, Order, OrderId, Terms, is_default};
+use crate::order::terms::is_default;
+use crate::order::{Hold, Line, Order, OrderId, Terms};
 use crate::payment::{Payment, PaymentState, Refund};
 use crate::returns::Return;
 use crate::shipment::{Shipment, ShipmentState};
