@@ -95,3 +95,29 @@ async fn no_secret_is_stored_as_it_is() {
         assert!(!everything.contains(hidden));
     }
 }
+
+/// Whatever call is the last one of a process: either the login is still good and there is no session, or it is used up and
+/// there is one.
+#[tokio::test]
+async fn a_login_that_dies_anywhere_leaves_all_or_nothing() {
+    let mut deaths = 0;
+    for call in 0..8 {
+        for side in [testkit::Side::Before, testkit::Side::After] {
+            let faults = FaultInjector::new();
+            let world = World::over(LocalDynamo::new(), &faults).await;
+            let started = world.started().await;
+            faults.forget();
+            faults.at(call, side, testkit::Effect::Crash);
+            let has_died = faults.run(world.returned(&started, "good")).await.is_err();
+            deaths += usize::from(has_died);
+            faults.heal();
+            faults.restart();
+            let count = async || world.oauth.sessions(world.user.id, 10, None).await.unwrap().items.len();
+            let before = count().await;
+            let again = world.returned(&started, "good").await.and_then(|back| value(&back, "code"));
+            assert_eq!(again.is_some(), before == 0, "call {call} {side:?}");
+            assert_eq!(count().await, 1, "call {call} {side:?}");
+        }
+    }
+    assert_eq!(deaths, 10, "five calls, each before and after");
+}
