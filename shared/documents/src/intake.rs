@@ -92,7 +92,7 @@ impl Documents {
         let (payload, event) = (intake.payload, intake.event);
         let document = Document::new(tenant, intake.describe(), self.clock.now(), GRACE);
         let event = event.map(|name| self.announcement(tenant, name, &document).caused_by(cause));
-        match self.store.create(tenant, &document, payload, event.as_ref()).await? {
+        match self.store.insert(tenant, &document, payload, event.as_ref()).await? {
             None => Ok(Received::New(document)),
             Some(old) if old.digest == document.digest => Ok(Received::Known(old)),
             Some(old) => Err(ReceiveError::Differs(old.id)),
@@ -115,7 +115,7 @@ impl Documents {
 }
 
 /// What the document is about, at its connection.
-fn subject(document: &Document) -> Subject {
+pub(crate) fn subject(document: &Document) -> Subject {
     let Document { connection, kind, source, external_id, .. } = document;
     Subject::derive(&[connection.as_str(), kind.as_str(), source, external_id])
 }

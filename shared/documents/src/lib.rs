@@ -10,6 +10,7 @@
 //! | translate | [`Mapper`] |
 //! | read a whole source into documents | [`batch`] |
 //! | run something by the clock, never twice at once | [`jobs`] |
+//! | accept documents for whoever subscribes to their type | [`centre`] |
 //! | take documents in, work on them, find those left behind | [`Documents`] |
 //!
 //! It knows no system on the other side and no protocol. It never calls one: connectors do, and report.
@@ -17,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 pub mod batch;
+pub mod centre;
 pub mod change;
 mod connections;
 mod document;
@@ -58,7 +60,7 @@ pub use policy::{Policies, Policy, RetryBudget, Window};
 pub use process::{Attempt, Processed, Work};
 pub use state::{InvalidTransition, State, Step};
 pub use store::{Payload, Place};
-pub use sweep::{Swept, Wake};
+pub use sweep::{DOCUMENT_DUE, Swept, Wake};
 
 /// The use cases. Cheap to clone.
 #[derive(Clone)]

@@ -29,6 +29,12 @@ macro_rules! name {
         pub struct $name(String);
 
         impl $name {
+            /// A name that stands in the code; a test looks at each.
+            #[allow(dead_code, reason = "not every kind of name has one")]
+            pub(crate) fn literal(text: &'static str) -> Self {
+                Self(text.to_owned())
+            }
+
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

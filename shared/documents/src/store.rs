@@ -68,7 +68,7 @@ struct WindowItem {
 
 /// A place in a list of documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place(Position);
+pub struct Place(pub(crate) Position);
 
 impl Place {
     #[must_use]
@@ -81,7 +81,7 @@ impl Place {
     }
 }
 
-fn partition(tenant: &TenantId, id: DocumentId) -> Partition {
+pub(crate) fn partition(tenant: &TenantId, id: DocumentId) -> Partition {
     Partition::tenant(tenant, &["DOC", &id.to_string()])
 }
 
@@ -102,7 +102,7 @@ fn window_key(tenant: &TenantId, connection: &str, minute: i64) -> Key {
 }
 
 /// Milliseconds as text that sorts like the time.
-fn sortable(at: Timestamp) -> String {
+pub(crate) fn sortable(at: Timestamp) -> String {
     format!("{:015}", at.as_millisecond())
 }
 
@@ -261,7 +261,7 @@ impl Store {
     }
 
     /// Creates a document with its payload and what is told of it; the one in its place when there is one.
-    pub(crate) async fn create(
+    pub(crate) async fn insert(
         &self,
         tenant: &TenantId,
         document: &Document,
@@ -282,6 +282,13 @@ impl Store {
             }
             Err(error) => Err(table_error(error)),
         }
+    }
+
+    /// Tells of something without changing anything.
+    pub(crate) async fn announce(&self, tenant: &TenantId, event: &Event) -> Result<(), TableError> {
+        let mut transaction = self.table.transaction(tenant);
+        transaction.event(event);
+        transaction.commit().await.map_err(table_error)
     }
 
     /// Writes a change, if nobody else has changed the document.

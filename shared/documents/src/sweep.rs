@@ -10,6 +10,9 @@ use table::TableError;
 
 use crate::{Document, Documents, State};
 
+/// Told by the sweep of a document whose time has come: for the workers of its connection.
+pub const DOCUMENT_DUE: &str = "documents.document.due.v1";
+
 /// How workers are told of a document.
 #[async_trait]
 pub trait Wake: Send + Sync {
@@ -35,6 +38,14 @@ pub struct Swept {
 }
 
 impl Documents {
+    /// Tells the workers of a document's connection through the outbox.
+    pub async fn tell(&self, tenant: &TenantId, document: &Document) -> Result<(), TableError> {
+        let mut event = self.announcement(tenant, DOCUMENT_DUE, document);
+        // Older news than what the next holder does.
+        event.aggregate_version = document.fence + 1;
+        self.store.announce(tenant, &event).await
+    }
+
     /// Wakes up to `limit` documents of each connection, those due longest first.
     pub async fn sweep(&self, tenant: &TenantId, limit: usize, wake: &dyn Wake) -> Result<Swept, TableError> {
         let now = self.clock.now();

@@ -82,3 +82,12 @@ async fn a_document_that_cannot_be_told_of_does_not_hold_up_the_others() {
     let (swept, woken) = sweep(&world).await;
     assert_eq!((swept.woken, swept.failed, woken), (1, 1, vec!["42".to_owned()]));
 }
+
+#[tokio::test]
+async fn workers_of_a_connection_are_told_of_a_due_document_by_event() {
+    let world = World::new();
+    let document = world.received("42").await;
+    world.plain.tell(&tenant(), &document).await.unwrap();
+    let told = world.items("event").into_iter().find(|event| event["t"]["S"] == DOCUMENT_DUE).unwrap();
+    assert!(told["d"]["S"].as_str().unwrap().contains(&document.id.to_string()));
+}
