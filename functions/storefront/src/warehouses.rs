@@ -84,10 +84,10 @@ impl From<Level> for StockView {
     fn from(level: Level) -> Self {
         Self {
             available: level.available(),
-            warehouse: level.location,
-            isbn: level.sku.into(),
             on_hand: level.on_hand,
             committed: level.committed,
+            warehouse: level.location,
+            isbn: level.sku.into(),
             last_synced: level.synced_at,
         }
     }

@@ -1,6 +1,6 @@
-//! The two names stock is kept under: what (`Sku`) and where (`LocationId`).
+//! The names stock is kept under: what (`Sku`), where (`LocationId`) and whose (`CompanyId`).
 //!
-//! Both are chosen by people or by other systems, so they are checked text and not generated ids.
+//! All are chosen by people or by other systems, so they are checked text and not generated ids.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -71,6 +71,12 @@ checked_name!(
 checked_name!(
     /// A place that holds stock, such as a warehouse: `alpha`.
     LocationId, "location", 32, "a-z, 0-9 and '-'",
+    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+);
+
+checked_name!(
+    /// A company whose stock is valued by one set of rules: `acme-uk`.
+    CompanyId, "company", 32, "a-z, 0-9 and '-'",
     |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
 );
 

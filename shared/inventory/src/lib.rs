@@ -1,13 +1,17 @@
-//! Inventory: how many units of an item a location holds, how many are promised, and the ledger that proves it.
+//! Inventory: how many units of an item a location holds and in which state, what they cost, and the ledger that proves it.
 //!
-//! Pure files: [`level`] (balances and what movements do to them), [`movement`], [`ledger`] (hash chain and its
-//! proof), [`allocation`] (which location ships what), [`locations`] (which places ship). Over the table: [`service`] (use
-//! cases) and [`store`] (items and keys).
+//! Pure files: [`balances`], [`level`] (what movements do to balances), [`movement`], [`valuation`] (what they do to cost),
+//! [`ledger`] (hash chain and its proof), [`allocation`] (which location ships what), [`locations`] (which places ship),
+//! [`company`] (whose rules). Over the table: the use cases of [`service`] (levels), [`history`]
+//! (ledgers) and [`value`], and [`store`] (items and keys).
 //!
 //! It does not know orders, customers or prices: a movement names its source document as text. It does not decide
 //! when stock is promised; `sales` does, and posts the movements in its own transaction.
 
 pub mod allocation;
+pub mod balances;
+pub mod company;
+pub mod history;
 mod ids;
 pub mod ledger;
 pub mod level;
@@ -15,10 +19,14 @@ pub mod locations;
 pub mod movement;
 pub mod service;
 pub mod store;
+pub mod valuation;
+pub mod value;
 
-pub use ids::{InvalidName, LocationId, Sku};
+pub use balances::Balances;
+pub use company::Company;
+pub use ids::{CompanyId, InvalidName, LocationId, Sku};
 pub use ledger::{Entry, Hash};
-pub use level::{Level, Refusal};
+pub use level::{Cost, Level, Refusal};
 pub use locations::{Health, Location, Locations};
-pub use movement::{MAX_UNITS, Movement, Observation, Posting};
+pub use movement::{Condition, MAX_UNITS, Movement, Observation, Posting};
 pub use service::{Absorbed, Inventory, StockError};

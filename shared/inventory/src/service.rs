@@ -1,12 +1,13 @@
-//! Use cases of stock: read levels and ledgers, post single movements, absorb what a location counted.
+//! Use cases of stock: read levels, post movements of one level, absorb what a location counted. Ledgers are read in
+//! [`crate::history`], movements that start a valuation are posted in [`crate::value`].
 //!
 //! Movements that must be one with something else (an order, a shipment) are posted by that something, with
 //! [`crate::store::post`] in its own transaction.
 
-use crate::ledger::{Broken, Entry, Proof};
+use crate::ledger::Broken;
 use crate::level::{Level, Refusal};
 use crate::movement::{Movement, Observation, Posting};
-use crate::store::{EntryItem, LevelItem, at_location, decode_level, level_key, post, stock};
+use crate::store::{at_location, decode_level, level_key, post_with};
 use crate::{LocationId, Sku};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
@@ -23,7 +24,7 @@ const ROWS_AT_ONCE: usize = 8;
 /// Stock of every tenant in one table.
 #[derive(Debug, Clone)]
 pub struct Inventory {
-    table: Table,
+    pub(crate) table: Table,
 }
 
 /// Why a movement was not posted.
@@ -69,8 +70,8 @@ impl Inventory {
 
     /// One level; an item the location never held is an empty one.
     pub async fn level(&self, tenant: &TenantId, location: &LocationId, sku: &Sku) -> Result<Level, TableError> {
-        let stored = self.table.get::<LevelItem>(level_key(tenant, location, sku), Consistency::Strong).await?;
-        Ok(stored.map_or_else(|| Level::empty(sku.clone(), location.clone()), Level::from))
+        let stored = self.table.get_item(level_key(tenant, location, sku), Consistency::Strong).await?;
+        stored.map_or_else(|| Ok(Level::empty(sku.clone(), location.clone())), decode_level)
     }
 
     /// A page of a location's levels, by item.
@@ -85,39 +86,6 @@ impl Inventory {
         self.table.query_items(query).await?.try_map(decode_level)
     }
 
-    /// A page of a level's ledger, oldest first.
-    pub async fn ledger(
-        &self,
-        tenant: &TenantId,
-        location: &LocationId,
-        sku: &Sku,
-        start: Option<Position>,
-        limit: usize,
-    ) -> Result<Page<Entry>, TableError> {
-        let query = Query::partition(stock(tenant, location, sku)).begins_with(&["L", ""]).start(start).limit(limit);
-        let page = self.table.query::<EntryItem>(query.consistency(Consistency::Strong)).await?;
-        page.try_map(|entry| Ok(entry.value.into()))
-    }
-
-    /// Proves a level from the first entry of its ledger. Repairs nothing.
-    pub async fn prove(&self, tenant: &TenantId, location: &LocationId, sku: &Sku) -> Result<Level, StockError> {
-        let level = self.level(tenant, location, sku).await?;
-        let mut proof = Proof::default();
-        let mut start = None;
-        loop {
-            let page = self.ledger(tenant, location, sku, start, 200).await?;
-            // Entries posted after the level was read are not its proof.
-            for entry in page.items.iter().filter(|entry| entry.seq <= level.seq) {
-                proof.follow(entry)?;
-            }
-            start = page.next;
-            if start.is_none() {
-                proof.matches(&level)?;
-                return Ok(level);
-            }
-        }
-    }
-
     /// Posts one movement, with `event` made from the level after it, if any is to be told.
     pub async fn post(
         &self,
@@ -128,32 +96,36 @@ impl Inventory {
         event: &(dyn Fn(&Level) -> Option<Event> + Sync),
     ) -> Result<Level, StockError> {
         let level = self.level(tenant, location, sku).await?;
-        self.post_on(tenant, level, movement, posting, event).await
+        self.post_on(tenant, level, std::slice::from_ref(movement), posting, event).await
     }
 
-    async fn post_on(
+    /// Posts movements on a level as it was read, together. When others were first they are applied to what it is then.
+    pub(crate) async fn post_on(
         &self,
         tenant: &TenantId,
         mut level: Level,
-        movement: &Movement,
+        movements: &[Movement],
         posting: &Posting,
         event: &(dyn Fn(&Level) -> Option<Event> + Sync),
     ) -> Result<Level, StockError> {
         for attempt in 1.. {
+            let layers = self.layers_for(tenant, &level, movements).await?;
             let mut transaction = self.table.transaction(tenant);
-            let next = post(&mut transaction, &level, std::slice::from_ref(movement), posting)?;
+            let next = post_with(&mut transaction, &level, &layers, movements, posting)?;
             if let Some(event) = event(&next) {
                 transaction.event(&event);
             }
             match transaction.commit().await {
                 Ok(()) => return Ok(next),
                 Err(TransactionError::Table(error)) => return Err(error.into()),
-                // Someone else moved it first: wait a moment and apply the movement to what it is now.
+                // Someone else moved it first: wait a moment and apply the movements to what it is now.
                 Err(TransactionError::Conditions(_) | TransactionError::TokenReused) => {}
             }
             let Some(wait) = CONTENTION.delay(attempt, &mut fastrand::Rng::new()) else { break };
             tokio::time::sleep(wait).await;
+            let starting = level.cost;
             level = self.level(tenant, &level.location, &level.sku).await?;
+            level.cost = level.cost.or(starting);
         }
         Err(StockError::Contended)
     }
@@ -196,7 +168,7 @@ impl Inventory {
             None => Level::empty(sku.clone(), location.clone()),
         };
         let drifted = level.on_hand != seen.on_hand;
-        match self.post_on(tenant, level, &Movement::Observed(*seen), posting, &|_| None).await {
+        match self.post_on(tenant, level, &[Movement::Observed(*seen)], posting, &|_| None).await {
             Ok(_) => Ok(Absorbed { rows: 1, moved: 1, drifted: usize::from(drifted) }),
             Err(StockError::Refused(Refusal::NoChange)) => Ok(Absorbed { rows: 1, moved: 0, drifted: 0 }),
             Err(error) => Err(error),

@@ -45,6 +45,9 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::NotCommitted { committed, .. } => Problem::conflict("not_committed").with("committed", *committed),
         Refusal::OutOfRange(_) => Problem::unprocessable("stock_out_of_range"),
         Refusal::NoChange => Problem::conflict("no_change"),
+        Refusal::NotHeld { bucket, held, .. } => Problem::conflict("not_held").with(bucket, *held),
+        Refusal::Frozen(count) => Problem::conflict("stock_frozen").with("countId", count.as_str()),
+        Refusal::NotValued | Refusal::Cost(_) => Problem::conflict("cost_not_bookable"),
     };
     problem.detail(refusal.to_string())
 }

@@ -5,7 +5,7 @@ pub(crate) mod peer;
 use std::sync::Arc;
 
 use inventory::store::decode_level;
-use inventory::{Level, Sku};
+use inventory::{Balances, Level, Sku};
 use kernel::{Context, Event, ManualClock, TenantId, Timestamp, Ulid};
 use serde_json::{Value, json};
 use table::{Item, Table};
@@ -33,7 +33,8 @@ pub(crate) fn sku(isbn: &str) -> Sku {
 
 /// A level as it is after one movement.
 pub(crate) fn level(isbn: &str, on_hand: i64) -> Level {
-    Level { on_hand, seq: 1, version: 1, ..Level::empty(sku(isbn), "alpha".parse().unwrap()) }
+    let balances = Balances { on_hand, ..Balances::default() };
+    Level { balances, seq: 1, version: 1, ..Level::empty(sku(isbn), "alpha".parse().unwrap()) }
 }
 
 /// Shipment `number` of order `number`.

@@ -71,7 +71,7 @@ async fn an_entry_changed_in_the_table_is_found_by_the_proof() {
     for on_hand in [5, 3, 9] {
         moved(&inventory, Movement::Counted { on_hand }).await.unwrap();
     }
-    let key = json!({ "pk": { "S": "T#acme.test#STOCK#alpha#9780140449136" }, "sk": { "S": "L#000000000002" } });
+    let key = json!({ "pk": { "S": "T#acme.test#STOCK#alpha#9780140449136" }, "sk": { "S": "L#000000000000000000#000000000002" } });
     let update = json!({
         "TableName": "crossdock", "Key": key,
         "UpdateExpression": "SET #by = :x", "ExpressionAttributeNames": { "#by": "by" },
@@ -80,6 +80,23 @@ async fn an_entry_changed_in_the_table_is_found_by_the_proof() {
     dynamo.execute("UpdateItem", update);
     let found = inventory.prove(&tenant(), &alpha(), &sku()).await;
     assert!(matches!(found, Err(StockError::Broken(Broken::Tampered { seq: 2 }))), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_level_that_does_not_add_up_is_damaged_and_never_used() {
+    let dynamo = LocalDynamo::new();
+    let inventory = stock(&dynamo, &FaultInjector::new());
+    moved(&inventory, Movement::Counted { on_hand: 5 }).await.unwrap();
+    let key = json!({ "pk": { "S": "T#acme.test#STOCK#alpha#9780140449136" }, "sk": { "S": "LEVEL" } });
+    let update = json!({
+        "TableName": "crossdock", "Key": key,
+        "UpdateExpression": "SET cm = :x", "ExpressionAttributeValues": { ":x": { "N": "2" } },
+    });
+    dynamo.execute("UpdateItem", update);
+    let read = inventory.level(&tenant(), &alpha(), &sku()).await;
+    assert!(matches!(read, Err(TableError::Corrupt { .. })), "{read:?}");
+    let posted = moved(&inventory, Movement::Issued { quantity: 1 }).await;
+    assert!(matches!(posted, Err(StockError::Table(TableError::Corrupt { .. }))), "{posted:?}");
 }
 
 #[tokio::test]

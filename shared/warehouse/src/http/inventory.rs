@@ -51,7 +51,7 @@ struct Row {
 
 impl From<Level> for Row {
     fn from(level: Level) -> Self {
-        Self { isbn: level.sku.into(), on_hand: level.on_hand, version: level.seq }
+        Self { on_hand: level.on_hand, version: level.seq, isbn: level.sku.into() }
     }
 }
 
@@ -347,14 +347,14 @@ impl From<Entry> for EntryView {
     fn from(entry: Entry) -> Self {
         Self {
             version: entry.seq,
-            movement: entry.movement,
-            delta: entry.on_hand_delta,
-            on_hand: entry.on_hand,
+            movement: entry.movement.into_owned(),
+            delta: entry.delta.on_hand,
+            on_hand: entry.after.on_hand,
             source: entry.source,
             actor: entry.actor,
             reason: entry.reason,
             at: entry.effective_at,
-            hash: entry.hash.as_str().to_owned(),
+            hash: entry.hash.to_string(),
         }
     }
 }

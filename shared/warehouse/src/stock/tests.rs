@@ -32,7 +32,7 @@ async fn a_count_moves_the_figure_and_says_who_and_why() {
     assert!(matches!(&counted[..], [Counted::Changed(level)] if (level.on_hand, level.seq) == (3, 2)));
     let ledger = world.warehouse.ledger(&tenant(), &sku(ODYSSEY), None, 10).await.unwrap();
     let last = ledger.items.last().unwrap();
-    assert_eq!((last.on_hand_delta, last.actor.as_str(), last.source.as_str()), (-2, "usr_staff", "req-1"));
+    assert_eq!((last.delta.on_hand, last.actor.as_str(), last.source.as_str()), (-2, "usr_staff", "req-1"));
     assert_eq!(last.reason.as_deref(), Some("stocktaking"));
     world.assert_whole().await;
 }

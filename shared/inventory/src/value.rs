@@ -1,0 +1,210 @@
+//! Use cases of value: companies, movements of stock they value, and what stock was worth at an instant.
+
+use crate::company::{Belonging, Company, InvalidCompany};
+use crate::level::{Cost, Level, Refusal};
+use crate::movement::{Movement, Posting};
+use crate::service::{Inventory, StockError};
+use crate::store::{LayerItem, at_location, decode_level, layer_key, layers, level_key};
+use crate::valuation::{Layer, Method, Unvaluable};
+use crate::{CompanyId, LocationId, Sku};
+use futures::future::try_join_all;
+use kernel::{Event, TenantId, Timestamp};
+use rust_decimal::Decimal;
+use table::{Consistency, GlobalIndex, Page, Position, Query, TableError};
+
+/// Most layers one movement may use up: each is an action of a transaction that has at most 100.
+pub const MAX_LAYERS: usize = 80;
+
+/// Why a company was not made, or was not given a location.
+#[derive(Debug, thiserror::Error)]
+pub enum CompanyError {
+    #[error(transparent)]
+    Invalid(#[from] InvalidCompany),
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// What one item at one location was worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worth {
+    pub location: LocationId,
+    pub sku: Sku,
+    pub on_hand: i64,
+    /// `None` where no company valued it yet.
+    pub value: Option<Decimal>,
+    /// The ledger entry it is taken from; 0 when there was none yet.
+    pub seq: u64,
+}
+
+impl Inventory {
+    /// Makes a company. Making the same one again changes nothing.
+    pub async fn create_company(&self, tenant: &TenantId, company: &Company) -> Result<(), CompanyError> {
+        company.check()?;
+        match self.table.create(tenant, company).await {
+            Ok(()) => Ok(()),
+            Err(TableError::ConditionFailed { old: Some(old) }) => {
+                let difference = company.difference(&old.decode::<Company>()?.value);
+                difference.map_or(Ok(()), |field| Err(InvalidCompany::ExistsWithDifferent(field).into()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A company.
+    pub async fn company(&self, tenant: &TenantId, id: &CompanyId) -> Result<Option<Company>, TableError> {
+        let found = self.table.get::<Company>(Company::key_of(tenant, id), Consistency::Strong).await?;
+        Ok(found.map(|found| found.value))
+    }
+
+    /// Gives a location to a company, for good: its stock is valued by the company's rules from its next movement on.
+    pub async fn assign(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        company: &CompanyId,
+    ) -> Result<(), CompanyError> {
+        if self.company(tenant, company).await?.is_none() {
+            return Err(InvalidCompany::Unknown.into());
+        }
+        let belonging = Belonging { location: location.clone(), company: company.clone() };
+        match self.table.create(tenant, &belonging).await {
+            Ok(()) => Ok(()),
+            Err(TableError::ConditionFailed { old: Some(old) }) => {
+                let same = old.decode::<Belonging>()?.value == belonging;
+                if same { Ok(()) } else { Err(InvalidCompany::Taken.into()) }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The company a location belongs to.
+    pub async fn company_of(&self, tenant: &TenantId, location: &LocationId) -> Result<Option<Company>, TableError> {
+        let key = Belonging::key_of(tenant, location);
+        match self.table.get::<Belonging>(key, Consistency::Strong).await? {
+            Some(found) => self.company(tenant, &found.value.company).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Posts movements of one level together, valued by the company of its location when it has one.
+    pub async fn book(
+        &self,
+        tenant: &TenantId,
+        (location, sku): (&LocationId, &Sku),
+        movements: &[Movement],
+        posting: &Posting,
+        event: &(dyn Fn(&Level) -> Option<Event> + Sync),
+    ) -> Result<Level, StockError> {
+        let level = self.valued_level(tenant, location, sku).await?;
+        self.post_on(tenant, level, movements, posting, event).await
+    }
+
+    /// A level, with the rules of its location's company, if it has one.
+    pub(crate) async fn valued_level(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        sku: &Sku,
+    ) -> Result<Level, TableError> {
+        let keys = [level_key(tenant, location, sku), Belonging::key_of(tenant, location)];
+        let mut found = self.table.get_many(&keys, Consistency::Strong).await?.into_iter();
+        let level = found.next().flatten();
+        let mut level = level.map_or_else(|| Ok(Level::empty(sku.clone(), location.clone())), decode_level)?;
+        if let (None, Some(belonging)) = (level.cost, found.next().flatten()) {
+            let company = self.company(tenant, &belonging.decode::<Belonging>()?.value.company).await?;
+            level.cost = company.map(|company| Cost::starting(company.policy));
+        }
+        Ok(level)
+    }
+
+    /// The cost layers that movements of a level need.
+    pub(crate) async fn layers_for(
+        &self,
+        tenant: &TenantId,
+        level: &Level,
+        movements: &[Movement],
+    ) -> Result<Vec<Layer>, StockError> {
+        let method = level.cost.map(|cost| cost.policy.method).filter(|method| method.has_layers());
+        let goods = movements.iter().filter(|movement| !movement.is_promise()).count();
+        let Some(method) = method.filter(|_| goods > 0) else { return Ok(Vec::new()) };
+        let at = (&level.location, &level.sku);
+        if let [Movement::CostAdded { receipt: Some(receipt), .. }] = movements {
+            let found = self.table.get::<LayerItem>(layer_key(tenant, at, *receipt), Consistency::Strong).await?;
+            return Ok(found.into_iter().map(|found| found.value.into()).collect());
+        }
+        let mut query = layers(tenant, at.0, at.1).limit(MAX_LAYERS).consistency(Consistency::Strong);
+        if method == Method::Lifo {
+            query = query.backward();
+        }
+        let page = self.table.query::<LayerItem>(query).await?;
+        // Goods that come in would become neighbours of layers that are not next to them.
+        if page.next.is_some() && goods > 1 {
+            return Err(Refusal::Cost(Unvaluable::LayersNeeded).into());
+        }
+        let mut found: Vec<Layer> = page.items.into_iter().map(|item| item.value.into()).collect();
+        found.sort_by_key(|layer| layer.receipt);
+        Ok(found)
+    }
+
+    /// What the items of a location were worth at `instant`, a page at a time, by item.
+    pub async fn worth_of_location(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        instant: Timestamp,
+        start: Option<Position>,
+        limit: usize,
+    ) -> Result<Page<Worth>, TableError> {
+        let query = Query::index(GlobalIndex::Gsi2, at_location(tenant, location)).start(start).limit(limit);
+        let page = self.table.query_items(query).await?.try_map(decode_level)?;
+        let rows = page.items.iter().map(async |level| {
+            let entry = self.as_of(tenant, (location, &level.sku), instant, None).await?;
+            Ok::<_, TableError>(Worth {
+                location: location.clone(),
+                sku: level.sku.clone(),
+                on_hand: entry.as_ref().map_or(0, |entry| entry.after.on_hand),
+                value: entry.as_ref().and_then(|entry| entry.value).map(|value| value.after),
+                seq: entry.map_or(0, |entry| entry.seq),
+            })
+        });
+        Ok(Page { items: try_join_all(rows).await?, next: page.next })
+    }
+
+    /// The value of everything at a location at `instant`, in its company's currency.
+    pub async fn value_of_location(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        instant: Timestamp,
+    ) -> Result<Decimal, TableError> {
+        let (mut sum, mut start) = (Decimal::ZERO, None);
+        loop {
+            let page = self.worth_of_location(tenant, location, instant, start, 100).await?;
+            sum += page.items.iter().filter_map(|worth| worth.value).sum::<Decimal>();
+            start = page.next;
+            if start.is_none() {
+                return Ok(sum);
+            }
+        }
+    }
+
+    /// The value of every location of a company at `instant`, by location.
+    pub async fn value_of_company(
+        &self,
+        tenant: &TenantId,
+        company: &CompanyId,
+        instant: Timestamp,
+    ) -> Result<Vec<(LocationId, Decimal)>, TableError> {
+        let locations = self.table.query_all::<Belonging>(Belonging::of(tenant, company)).await?;
+        let mut values = Vec::with_capacity(locations.len());
+        for found in locations {
+            let location = found.value.location;
+            let value = self.value_of_location(tenant, &location, instant).await?;
+            values.push((location, value));
+        }
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests;
