@@ -1,7 +1,8 @@
 //! Allocation: which location ships what, decided from available stock. Pure.
 //!
-//! Fewest parcels first, then the locations that hold most of what was ordered, then their names, so that the same
-//! stock always gives the same answer. A line may be split over locations when no single one holds all of it.
+//! By [`Strategy`]; unless another is asked for, fewest parcels first, then the locations that hold most of what was
+//! ordered, then their names, so that the same stock always gives the same answer. A line may be split over locations when
+//! no single one holds all of it.
 //! Nothing is promised here: the caller posts the movements, under the versions of the levels that were read.
 
 use crate::{LocationId, Sku};
@@ -148,6 +149,121 @@ fn split(demand: &[Demand], availability: &Availability, chosen: &[&LocationId])
         .into_iter()
         .map(|location| Parcel { location: location.clone(), lines: parcels.remove(location).unwrap_or_default() })
         .collect()
+}
+
+/// How locations are chosen.
+#[derive(Debug, Clone, Copy)]
+pub enum Strategy<'a> {
+    /// [`allocate`]: as few parcels as possible.
+    FewestParcels,
+    /// One location that has everything, the one with most; if there is none, the most stock for each line.
+    SingleLocationFirst,
+    /// Each line from where there is most of it.
+    HighestStock,
+    /// In this order; those that are not on the list come after it, by name.
+    Priority(&'a [LocationId]),
+    /// The closest first; those whose place is not known come last, by name.
+    Nearest {
+        /// Where the goods go.
+        to: Coordinates,
+        /// Where the locations are.
+        places: &'a BTreeMap<LocationId, Coordinates>,
+    },
+}
+
+/// A place on earth, in millionths of a degree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coordinates {
+    /// North is positive; -90,000,000 to 90,000,000.
+    pub latitude: i32,
+    /// East is positive; -180,000,000 to 180,000,000.
+    pub longitude: i32,
+}
+
+impl Coordinates {
+    /// A figure that grows with the distance, good enough to rank places (within half a percent on a continent):
+    /// the square of the distance on a plane, with the cosine after Bhaskara. Whole numbers, so that every machine ranks
+    /// alike.
+    fn rank(self, other: Self) -> i128 {
+        const DEGREE: i128 = 1_000_000;
+        let (north, east) = (i128::from(self.latitude), i128::from(self.longitude));
+        let (other_north, other_east) = (i128::from(other.latitude), i128::from(other.longitude));
+        let across = (east - other_east).abs();
+        // The short way round.
+        let across = across.min(360 * DEGREE - across);
+        let squared = ((north + other_north) / 2).pow(2);
+        let cosine =
+            |scale: i128| scale * (32_400 * DEGREE * DEGREE - 4 * squared) / (32_400 * DEGREE * DEGREE + squared);
+        (north - other_north).pow(2) + (across * cosine(DEGREE) / DEGREE).pow(2)
+    }
+}
+
+/// Splits `demand` (one row per item) over locations by a strategy, or says which items are short.
+pub fn allocate_by(
+    strategy: &Strategy<'_>,
+    demand: &[Demand],
+    availability: &Availability,
+) -> Result<Vec<Parcel>, Vec<Shortage>> {
+    let all: Vec<&LocationId> = availability.keys().collect();
+    if matches!(strategy, Strategy::FewestParcels) {
+        return allocate(demand, availability);
+    }
+    let short = shortages(demand, availability, &all);
+    if !short.is_empty() {
+        return Err(short);
+    }
+    if matches!(strategy, Strategy::SingleLocationFirst) {
+        let whole = all.iter().filter(|one| shortages(demand, availability, &[one]).is_empty());
+        if let Some(one) = whole.max_by_key(|one| (stock(demand, availability, &[one]), std::cmp::Reverse(**one))) {
+            return Ok(split(demand, availability, &[one]));
+        }
+    }
+    Ok(in_order(demand, availability, |line| {
+        let mut order = all.clone();
+        order.sort_by_key(|location| (strategy.rank(location, line, availability), *location));
+        order
+    }))
+}
+
+impl Strategy<'_> {
+    /// The lower, the sooner.
+    fn rank(&self, location: &LocationId, line: &Demand, availability: &Availability) -> i128 {
+        match self {
+            Self::FewestParcels | Self::SingleLocationFirst | Self::HighestStock => {
+                -i128::from(at(availability, location, &line.sku))
+            }
+            Self::Priority(list) => {
+                let place = list.iter().position(|listed| listed == location);
+                place.and_then(|place| i128::try_from(place).ok()).unwrap_or(i128::MAX)
+            }
+            Self::Nearest { to, places } => places.get(location).map_or(i128::MAX, |place| place.rank(*to)),
+        }
+    }
+}
+
+/// Takes each line from the locations in its order, as much as each has.
+fn in_order<'a>(
+    demand: &[Demand],
+    availability: &Availability,
+    order: impl Fn(&Demand) -> Vec<&'a LocationId>,
+) -> Vec<Parcel> {
+    let mut parcels: Vec<Parcel> = Vec::new();
+    for line in demand {
+        let mut wanted = line.quantity;
+        for location in order(line) {
+            let taken = at(availability, location, &line.sku).min(wanted);
+            if taken == 0 {
+                continue;
+            }
+            wanted -= taken;
+            let taken = Demand { sku: line.sku.clone(), quantity: taken };
+            match parcels.iter_mut().find(|parcel| parcel.location == *location) {
+                Some(parcel) => parcel.lines.push(taken),
+                None => parcels.push(Parcel { location: location.clone(), lines: vec![taken] }),
+            }
+        }
+    }
+    parcels
 }
 
 #[cfg(test)]

@@ -69,10 +69,29 @@ checked_name!(
 );
 
 checked_name!(
-    /// A place that holds stock, such as a warehouse: `alpha`.
-    LocationId, "location", 32, "a-z, 0-9 and '-'",
-    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+    /// A place that holds stock, such as a warehouse: `alpha`. Parts of places and places that are none, which only this
+    /// crate makes, have a `~` in their name.
+    LocationId, "location", 40, "a-z, 0-9 and '-'",
+    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'~')
 );
+
+impl LocationId {
+    /// A part of this location: a shard of a hot item.
+    pub(crate) fn part(&self, number: u8) -> Self {
+        Self(format!("{}~{number}", self.0))
+    }
+
+    /// Where goods are that are on the way.
+    pub(crate) fn on_the_way(transfer: &str) -> Self {
+        Self(format!("~{}", transfer.to_ascii_lowercase()))
+    }
+
+    /// Whether it is a part of a place, or none: people can neither send goods there nor count them.
+    #[must_use]
+    pub fn is_virtual(&self) -> bool {
+        self.0.contains('~')
+    }
+}
 
 checked_name!(
     /// A company whose stock is valued by one set of rules: `acme-uk`.

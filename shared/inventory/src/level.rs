@@ -190,10 +190,10 @@ impl Level {
                 self.balances.incoming += signed(delta)?;
                 Ok(())
             }
-            Movement::TransferPosted { delta, announced, .. } if signed(delta)? > 0 => {
-                self.arrive(delta, announced, Condition::Sellable)
+            Movement::TransferPosted { delta, settles, .. } if signed(delta)? > 0 => {
+                self.arrive(delta, settles, Condition::Sellable)
             }
-            Movement::TransferPosted { delta, .. } => self.issue(-delta, false),
+            Movement::TransferPosted { delta, settles, .. } => self.send(-delta, settles),
             Movement::Issued { quantity } => self.issue(quantity, self.allows_negative()),
             Movement::WrittenOff { quantity, condition } => self.write_off(quantity, condition),
             Movement::FulfillmentCompleted { quantity, observed }
@@ -289,6 +289,21 @@ impl Level {
 
     fn issue(&mut self, quantity: i64, beyond: bool) -> Result<(), Refusal> {
         self.balances.on_hand -= if beyond { positive(quantity)? } else { self.has_available(quantity)? };
+        Ok(())
+    }
+
+    /// Units that were committed to it leave first.
+    fn send(&mut self, quantity: i64, committed: i64) -> Result<(), Refusal> {
+        if !(0..=quantity).contains(&committed) {
+            return Err(Refusal::OutOfRange(committed));
+        }
+        if quantity > committed {
+            self.has_available(quantity - committed)?;
+        }
+        if committed > 0 {
+            self.balances.committed -= self.has_committed(committed)?;
+        }
+        self.balances.on_hand -= quantity;
         Ok(())
     }
 

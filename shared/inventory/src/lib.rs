@@ -2,23 +2,34 @@
 //!
 //! Pure files: [`balances`], [`level`] (what movements do to balances), [`movement`], [`valuation`] (what they do to cost),
 //! [`ledger`] (hash chain and its proof), [`allocation`] (which location ships what), [`locations`] (which places ship),
-//! [`company`] (whose rules). Over the table: the use cases of [`service`] (levels), [`history`]
-//! (ledgers) and [`value`], and [`store`] (items and keys).
+//! [`company`] (whose rules), [`kit`], [`reservation`], [`transfer`], [`count`]. Over the table: the use cases of [`service`] (levels), [`history`]
+//! (ledgers), [`value`], [`reservations`], [`hot`], [`transfers`], [`counts`] and [`adjustments`]; [`settle`] (documents written with their
+//! stock) and [`store`] (items and keys).
 //!
 //! It does not know orders, customers or prices: a movement names its source document as text. It does not decide
 //! when stock is promised; `sales` does, and posts the movements in its own transaction.
 
+pub mod adjustments;
 pub mod allocation;
 pub mod balances;
 pub mod company;
+pub mod count;
+pub mod counts;
 pub mod history;
+pub mod hot;
 mod ids;
+pub mod kit;
 pub mod ledger;
 pub mod level;
 pub mod locations;
 pub mod movement;
+pub mod reservation;
+pub mod reservations;
 pub mod service;
+pub mod settle;
 pub mod store;
+pub mod transfer;
+pub mod transfers;
 pub mod valuation;
 pub mod value;
 

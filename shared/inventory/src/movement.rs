@@ -69,8 +69,8 @@ pub enum Movement {
     TransferPosted {
         /// Signed change of on hand, never 0.
         delta: i64,
-        /// Of goods that came: how many were announced.
-        announced: i64,
+        /// Of goods that came, how many were announced; of goods that left, how many were committed to it.
+        settles: i64,
         /// Of goods that came: the value they left with.
         value: Option<Decimal>,
     },

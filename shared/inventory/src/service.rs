@@ -170,7 +170,10 @@ impl Inventory {
         let drifted = level.on_hand != seen.on_hand;
         match self.post_on(tenant, level, &[Movement::Observed(*seen)], posting, &|_| None).await {
             Ok(_) => Ok(Absorbed { rows: 1, moved: 1, drifted: usize::from(drifted) }),
-            Err(StockError::Refused(Refusal::NoChange)) => Ok(Absorbed { rows: 1, moved: 0, drifted: 0 }),
+            // It is known already; or it is being counted, and the next reading brings it.
+            Err(StockError::Refused(Refusal::NoChange | Refusal::Frozen(_))) => {
+                Ok(Absorbed { rows: 1, moved: 0, drifted: 0 })
+            }
             Err(error) => Err(error),
         }
     }

@@ -1,12 +1,12 @@
 //! Use cases of shipping: fill an instruction, look at the log.
 
+use inventory::settle::{Attempts, committed};
 use inventory::store::post;
 use inventory::{Level, Movement, Posting, Refusal, StockError};
 use kernel::{Context, TenantId};
 use table::{Consistency, Key, Page, Position, TableError, Transaction};
 
 use crate::Warehouse;
-use crate::settle::{Attempts, committed};
 use crate::shipment::{Instruction, Shipment, ShipmentId, ShipmentStatus};
 use crate::store::{ShipmentItem, shipment_key, shipments};
 

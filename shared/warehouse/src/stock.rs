@@ -5,13 +5,13 @@
 //! idempotency key when there is one.
 
 use futures::{StreamExt, TryStreamExt, stream};
+use inventory::settle::{Attempts, committed};
 use inventory::store::{level_key, post};
 use inventory::{Entry, Level, Movement, Posting, Refusal, Sku, StockError};
 use kernel::{Context, TenantId};
 use table::{Consistency, Page, Position, TableError};
 
 use crate::Warehouse;
-use crate::settle::{Attempts, committed};
 use crate::store::{AdjustmentItem, adjustment_key};
 
 kernel::typed_id!(

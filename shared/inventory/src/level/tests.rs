@@ -221,9 +221,9 @@ fn goods() -> impl Strategy<Value = Movement> {
             condition,
             cost
         }),
-        (-4i64..5, 0i64..2, cost()).prop_map(|(delta, announced, value)| Movement::TransferPosted {
+        (-4i64..5, 0i64..2, cost()).prop_map(|(delta, settles, value)| Movement::TransferPosted {
             delta,
-            announced,
+            settles,
             value
         }),
         (0i64..4, condition()).prop_map(|(quantity, condition)| Movement::WrittenOff { quantity, condition }),

@@ -1,0 +1,232 @@
+//! Hot items: the stock of one item at one location, spread over shards so that a flash sale does not queue at one level.
+//!
+//! A shard is a level of its own, with its own ledger, at a part of the location. What it may promise is held back at the
+//! location's own level (reserved), so both always prove: shards together never hold more than is reserved for them.
+//! Reservations of a hot item are made and taken at a shard; [`Inventory::rebalance`] brings what was taken to the
+//! location's level, and spreads what is left evenly.
+//!
+//! | access pattern | key |
+//! |---|---|
+//! | how an item is spread | pk `T#t#HOT#<location>#<sku>`, sk `HOT` |
+//! | items that are or were hot | gsi1 `T#t#HOT#ITEMS`, sk `<location>#<sku>` |
+//! | a shard, its ledger | as a level's, at location `<location>~<shard>` |
+
+use crate::level::Level;
+use crate::movement::{Movement, Posting};
+use crate::service::{Inventory, StockError};
+use crate::settle::{Attempts, committed};
+use crate::store::{decode_level, level_key, post};
+use crate::{LocationId, Sku};
+use kernel::{TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+use table::{Consistency, Entity, GlobalIndex, Key, Partition, Query, TableError};
+
+/// Most shards of one item.
+pub const MAX_SHARDS: u8 = 32;
+
+/// How an item at a location is spread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HotItem {
+    #[serde(rename = "l")]
+    pub location: LocationId,
+    #[serde(rename = "k")]
+    pub sku: Sku,
+    /// Shards in use; 0 when it is hot no more.
+    #[serde(rename = "n")]
+    pub shards: u8,
+    /// Shards that were ever in use: what is in them comes back when the item is rebalanced.
+    #[serde(rename = "m")]
+    most: u8,
+}
+
+/// What a rebalance left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rebalanced {
+    /// Units that were taken at shards and are committed at the location now.
+    pub taken: i64,
+    /// Units that went to shards.
+    pub given: i64,
+    /// Units that came back from shards.
+    pub returned: i64,
+}
+
+impl HotItem {
+    /// Where promises are made, besides the location itself.
+    pub(crate) fn places(&self) -> impl Iterator<Item = LocationId> {
+        (0..self.shards).map(|shard| self.location.part(shard))
+    }
+
+    fn everywhere(&self) -> impl Iterator<Item = LocationId> {
+        (0..self.most.max(self.shards)).map(|shard| self.location.part(shard))
+    }
+
+    pub(crate) fn key_of(tenant: &TenantId, location: &LocationId, sku: &Sku) -> Key {
+        Key::tenant(tenant, &["HOT", location.as_str(), sku.as_str()], &["HOT"])
+    }
+}
+
+impl Entity for HotItem {
+    const KIND: &'static str = "hot-item";
+    fn key(&self, tenant: &TenantId) -> Key {
+        Self::key_of(tenant, &self.location, &self.sku)
+    }
+    fn gsi1(&self, tenant: &TenantId) -> Option<Key> {
+        Some(all(tenant).key(&[self.location.as_str(), self.sku.as_str()]))
+    }
+}
+
+fn all(tenant: &TenantId) -> Partition {
+    Partition::tenant(tenant, &["HOT", "ITEMS"])
+}
+
+/// Takes units from places with so much free: all from the first one from `start` on that has them, or, spilling over, from
+/// each in turn. Gives place and units.
+pub(crate) fn spread(units: i64, free: &[i64], start: usize) -> Vec<(usize, i64)> {
+    let order = || (0..free.len()).map(|n| (n + start) % free.len().max(1));
+    let there = |place: usize| free.get(place).copied().unwrap_or(0).max(0);
+    if let Some(place) = order().find(|place| there(*place) >= units) {
+        return vec![(place, units)];
+    }
+    let mut wanted = units;
+    let mut taken = Vec::new();
+    for place in order() {
+        let part = there(place).min(wanted);
+        if part > 0 {
+            wanted -= part;
+            taken.push((place, part));
+        }
+    }
+    taken
+}
+
+impl Inventory {
+    /// Spreads an item over so many shards, or makes it an ordinary one with 0; takes effect with the next rebalance.
+    pub async fn make_hot(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        sku: &Sku,
+        shards: u8,
+    ) -> Result<HotItem, TableError> {
+        let known = self.table.get::<HotItem>(HotItem::key_of(tenant, location, sku), Consistency::Strong).await?;
+        let most = known.as_ref().map_or(0, |known| known.value.most.max(known.value.shards));
+        let shards = shards.min(MAX_SHARDS);
+        let item = HotItem { location: location.clone(), sku: sku.clone(), shards, most: most.max(shards) };
+        match known {
+            Some(known) => self.table.update(tenant, &item, known.version).await.map(drop)?,
+            None => self.table.create(tenant, &item).await?,
+        }
+        Ok(item)
+    }
+
+    /// How an item is spread; `None` when it never was.
+    pub async fn hot_item(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        sku: &Sku,
+    ) -> Result<Option<HotItem>, TableError> {
+        let found = self.table.get::<HotItem>(HotItem::key_of(tenant, location, sku), Consistency::Strong).await?;
+        Ok(found.map(|found| found.value))
+    }
+
+    /// The location's own level and those of its shards, unproved.
+    pub async fn spread_levels(&self, tenant: &TenantId, item: &HotItem) -> Result<Vec<Level>, TableError> {
+        let places: Vec<LocationId> = std::iter::once(item.location.clone()).chain(item.everywhere()).collect();
+        let keys: Vec<Key> = places.iter().map(|place| level_key(tenant, place, &item.sku)).collect();
+        let found = self.table.get_many(&keys, Consistency::Strong).await?;
+        let level = |(place, found): (LocationId, Option<table::Item>)| {
+            found.map_or_else(|| Ok(Level::empty(item.sku.clone(), place)), decode_level)
+        };
+        places.into_iter().zip(found).map(level).collect()
+    }
+
+    /// Brings what was taken at shards to the location's level, and spreads what is free evenly, shard by shard, each in one
+    /// transaction.
+    pub async fn rebalance(
+        &self,
+        tenant: &TenantId,
+        item: &HotItem,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Rebalanced, StockError> {
+        let source = format!("rebalance of {}", item.sku);
+        let posting = Posting { source, actor: actor.to_owned(), reason: None, effective_at: now };
+        let levels = self.spread_levels(tenant, item).await?;
+        let free: i64 = levels.iter().map(Level::available).sum();
+        // The location keeps a share of its own, for those who know nothing of shards.
+        let share = (free / (i64::from(item.shards) + 1)).max(0);
+        let mut done = Rebalanced::default();
+        // What comes back first is there for the shards that have too little.
+        let mut order: Vec<(usize, LocationId)> = item.everywhere().enumerate().collect();
+        order.sort_by_key(|(n, _)| levels.get(n + 1).map_or(0, |shard| -shard.available()));
+        for (number, place) in order {
+            let target = if number < usize::from(item.shards) { share } else { 0 };
+            let mut attempts = Attempts::default();
+            loop {
+                if let Some(moved) = self.try_rebalance(tenant, item, &place, target, &posting).await? {
+                    done.taken += moved.taken;
+                    done.given += moved.given;
+                    done.returned += moved.returned;
+                    break;
+                }
+                attempts.lost().await?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Rebalances every item that is or was hot.
+    pub async fn rebalance_all(
+        &self,
+        tenant: &TenantId,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Rebalanced, StockError> {
+        let mut done = Rebalanced::default();
+        for item in self.table.query_all::<HotItem>(Query::index(GlobalIndex::Gsi1, all(tenant))).await? {
+            let moved = self.rebalance(tenant, &item.value, actor, now).await?;
+            done.taken += moved.taken;
+            done.given += moved.given;
+            done.returned += moved.returned;
+        }
+        Ok(done)
+    }
+
+    /// One shard; `None` when others were first.
+    async fn try_rebalance(
+        &self,
+        tenant: &TenantId,
+        item: &HotItem,
+        place: &LocationId,
+        target: i64,
+        posting: &Posting,
+    ) -> Result<Option<Rebalanced>, StockError> {
+        let own = self.level(tenant, &item.location, &item.sku).await?;
+        let shard = self.level(tenant, place, &item.sku).await?;
+        let taken = shard.committed;
+        let delta = (target - shard.available()).min(own.available().max(0));
+        let (mut at_own, mut at_shard) = (Vec::new(), Vec::new());
+        if taken > 0 {
+            at_own.push(Movement::ReservationCommitted { quantity: taken });
+            at_shard.push(Movement::Shipped { quantity: taken });
+        }
+        if delta != 0 {
+            let quantity = delta.abs();
+            let own = Movement::Reserved { quantity };
+            at_own.push(if delta > 0 { own } else { Movement::ReservationReleased { quantity } });
+            at_shard.push(Movement::TransferPosted { delta, settles: 0, value: None });
+        }
+        let moved = Rebalanced { taken, given: delta.max(0), returned: (-delta).max(0) };
+        if at_own.is_empty() {
+            return Ok(Some(moved));
+        }
+        let mut transaction = self.table.transaction(tenant);
+        post(&mut transaction, &own, &at_own, posting)?;
+        post(&mut transaction, &shard, &at_shard, posting)?;
+        Ok(committed(transaction).await?.then_some(moved))
+    }
+}
+
+#[cfg(test)]
+mod tests;
