@@ -219,13 +219,18 @@ impl Order {
         self.status.events(&|guard| self.holds_true(guard))
     }
 
+    fn has_unfilled(&self) -> bool {
+        self.lines.iter().any(|line| self.unfilled(line) > 0)
+    }
+
     fn holds_true(&self, guard: Guard) -> bool {
         let dispatched = self.shipments.iter().any(|s| s.state.is_with_warehouse());
         match guard {
             Guard::NothingDispatched => !dispatched,
             Guard::NothingLeft => !dispatched && !self.shipments.iter().any(|s| s.state.has_left()),
             Guard::Held => !self.holds.is_empty(),
-            Guard::Unfilled => self.lines.iter().any(|line| self.unfilled(line) > 0),
+            // What was given up is not charged, and may not be sent after all.
+            Guard::Unfilled => self.is_held_for(holds::OUT_OF_STOCK) && self.has_unfilled(),
         }
     }
 
@@ -350,7 +355,7 @@ impl Order {
         if next.lines.iter().any(|line| next.unfilled(line) < 0) {
             return Err(Refused::WrongLines);
         }
-        if next.holds_true(Guard::Unfilled) && next.payments().any(|payment| payment.captured_minor > 0) {
+        if next.has_unfilled() && next.payments().any(|payment| payment.captured_minor > 0) {
             next.hold_for(holds::OUT_OF_STOCK, "units that were paid for have no stock");
         }
         if next.is_complete() && !next.shipments.iter().any(|s| s.state.has_left()) {

@@ -65,8 +65,8 @@ names! {
         NothingLeft = "nothing has left or is with a warehouse",
         /// It waits.
         Held = "it is held",
-        /// Some units are in no parcel and have not left.
-        Unfilled = "units are without stock",
+        /// It waits for stock of some units.
+        Unfilled = "it waits for stock",
     }
 }
 

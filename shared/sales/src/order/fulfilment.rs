@@ -4,7 +4,7 @@
 use super::{Hold, Order, Refused, StockEffect, holds};
 use crate::machine::Machine;
 use crate::shipment::{Shipment, ShipmentEvent, ShipmentId, ShipmentState};
-use crate::status::{Guard, OrderStatus, Step};
+use crate::status::{OrderStatus, Step};
 use inventory::allocation::{Demand, Parcel};
 use inventory::{Movement, Sku};
 use kernel::Timestamp;
@@ -29,7 +29,7 @@ impl Order {
             Some(code) => hold.code != code,
             None => hold.code == holds::OUT_OF_STOCK,
         };
-        let unfilled = self.holds_true(Guard::Unfilled);
+        let unfilled = self.has_unfilled();
         if code == Some(holds::OUT_OF_STOCK) && unfilled {
             return Err(Refused::Held(holds::OUT_OF_STOCK.to_owned()));
         }
@@ -49,20 +49,22 @@ impl Order {
 
     /// Plans what has no stock yet into `parcels`. The order goes on once nothing is missing.
     pub fn allocate(&mut self, parcels: &[Parcel], now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
-        self.step(Step::Allocate, now)?;
+        let mut next = self.clone();
+        next.step(Step::Allocate, now)?;
         if parcels.is_empty() {
             return Err(Refused::NoOtherStock);
         }
-        let promised = self.plan(parcels);
-        if self.lines.iter().any(|line| self.unfilled(line) < 0) {
+        let promised = next.plan(parcels);
+        if next.lines.iter().any(|line| next.unfilled(line) < 0) {
             return Err(Refused::WrongLines);
         }
-        self.lift_out_of_stock();
+        next.lift_out_of_stock();
+        *self = next;
         Ok(promised)
     }
 
     pub(crate) fn lift_out_of_stock(&mut self) {
-        if !self.holds_true(Guard::Unfilled) {
+        if !self.has_unfilled() {
             self.holds.retain(|hold| hold.code != holds::OUT_OF_STOCK);
         }
     }
