@@ -4,7 +4,7 @@ use super::{Order, OrderId, Refused, StockEffect};
 use crate::machine::Machine;
 use crate::returns::{Return, ReturnEvent, ReturnLine, ReturnState};
 use crate::status::Step;
-use inventory::{LocationId, Movement, Sku};
+use inventory::{Condition, LocationId, Movement, Sku};
 use kernel::{Money, MoneyError, Timestamp};
 
 /// Most returns of one order.
@@ -142,11 +142,13 @@ impl Order {
         held.exchange = exchange.map(|(order, _)| order);
         held.value_minor = refund + credit;
         let location = held.location.clone();
-        let back = held.lines.iter().filter(|line| line.restocked > 0);
-        let effects = back.map(|line| StockEffect {
+        let found = |line: &ReturnLine| [(Condition::Sellable, line.restocked), (Condition::Damaged, line.damaged)];
+        let back =
+            held.lines.iter().flat_map(|line| found(line).map(|(condition, quantity)| (line, condition, quantity)));
+        let effects = back.filter(|(_, _, quantity)| *quantity > 0).map(|(line, condition, quantity)| StockEffect {
             location: location.clone(),
             sku: line.sku.clone(),
-            movement: Movement::StockAdjusted { delta: line.restocked },
+            movement: Movement::Returned { quantity, condition, cost: None },
         });
         let effects = effects.collect();
         next.mark_exchanged(credit, number);
