@@ -24,7 +24,7 @@ serve("get-book", async (event) => {
   known = all;
   const available = items
     .filter(({ kind, l }) => kind === "level" && locations[l]?.h === "HEALTHY")
-    .reduce((sum, { oh, cm }) => sum + Math.max(0, oh - cm), 0);
+    .reduce((sum, { av }) => sum + Math.max(0, av), 0);
   return json(200, {
     id: book.id,
     isbn: book.i,

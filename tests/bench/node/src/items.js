@@ -55,7 +55,7 @@ export function eventItem(tenant, order, total, cause) {
 
 /** The level after a promise of units, and the entry that proves it. */
 export function commit(tenant, level, quantity, order) {
-  const next = { ...level, cm: level.cm + quantity, n: level.n + 1 };
+  const next = { ...level, cm: (level.cm ?? 0) + quantity, av: level.av - quantity, n: level.n + 1 };
   const time = new Date(order.placedMs).toISOString();
   const hash = createHash("sha256");
   for (const field of [level.hs, "Committed", order.id, order.customer, "", time]) {
@@ -63,7 +63,7 @@ export function commit(tenant, level, quantity, order) {
     length.writeBigUInt64BE(BigInt(Buffer.byteLength(field)));
     hash.update(length).update(field);
   }
-  for (const number of [0, quantity, next.oh, next.cm, next.n, next.sv]) {
+  for (const number of [0, quantity, next.oh, next.cm, next.n, next.sv ?? 0]) {
     const bytes = Buffer.alloc(8);
     bytes.writeBigInt64BE(BigInt(number));
     hash.update(bytes);

@@ -46,7 +46,7 @@ function draft(id, request, customer, fingerprint, found) {
   const healthy = Object.keys(found.locations).filter((location) => found.locations[location].h === "HEALTHY").sort();
   const available = (location, sku) => {
     const level = found.levels.get(`${location} ${sku}`);
-    return level ? level.oh - level.cm : 0;
+    return level ? level.av : 0;
   };
   const parcels = allocate(lines, healthy, available);
   if (!parcels) throw new Problem(409, "out_of_stock");
