@@ -1,6 +1,5 @@
 //! Documents come in: stored with their payload and announced, in one transaction, once.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use kernel::{Context, Event, TenantId};
@@ -121,12 +120,7 @@ pub(crate) fn subject(document: &Document) -> Subject {
 }
 
 fn digest(payload: &str) -> String {
-    let mut text = String::with_capacity(32);
-    for byte in Sha256::digest(payload).iter().take(16) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    kernel::hex(&Sha256::digest(payload)[..16])
 }
 
 #[cfg(test)]

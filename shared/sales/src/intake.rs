@@ -285,7 +285,7 @@ fn fingerprint(intake: &Intake) -> String {
     field(intake.currency.code());
     field(&serde_json::to_string(&intake.terms).unwrap_or_default());
     field(intake.counter.as_ref().map_or("", LocationId::as_str));
-    sha.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    kernel::hex(&sha.finalize()[..8])
 }
 
 /// The items of an order and their units, in an order of their own: what makes two orders the same.

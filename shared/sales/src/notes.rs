@@ -278,7 +278,7 @@ impl Sales {
         if content.is_empty() || content.len() > MAX_FILE.div_ceil(3) * 4 {
             return Err(NoteError::OutOfRange);
         }
-        let digest: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = kernel::hex(&Sha256::digest(&content));
         let id = FileId::derive(&[&order.to_string(), name, media_type, &digest]);
         let file = File { id, order, name: name.to_owned(), media_type: media_type.to_owned(), content };
         self.table.put(tenant, &file).await?;

@@ -80,7 +80,7 @@ fn loose(value: &Value) -> Fingerprint {
 fn fingerprint(value: &Value, text: &dyn Fn(&str) -> String) -> Fingerprint {
     let mut hash = Sha256::new();
     feed(value, text, &mut hash);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    kernel::hex(&hash.finalize())
 }
 
 /// Tagged and length-prefixed, so that different values never feed the same bytes.

@@ -48,7 +48,7 @@ pub fn activate(item: &Gid, location: &Gid) -> Value {
 
 /// A name-based UUID (version 8 of RFC 9562) of a text.
 fn uuid(text: &str) -> String {
-    let digest: String = Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let digest = kernel::hex(&Sha256::digest(text)[..16]);
     let part = |range: std::ops::Range<usize>| digest.get(range).unwrap_or_default();
     format!("{}-{}-8{}-a{}-{}", part(0..8), part(8..12), part(13..16), part(17..20), part(20..32))
 }
