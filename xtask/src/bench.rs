@@ -3,7 +3,8 @@
 //! Each release binary runs as Lambda runs it, against a stub of the Runtime API and embedded AWS services
 //! (`tests/standins/examples/cloud`): instructions from start to first event and for each warm invocation (callgrind),
 //! what the first TLS connection adds, AWS calls and capacity units, upload size, memory, requests a second of
-//! processor time, and dollars a million. Beside it, in the same run, the same operations for Node.
+//! processor time, and dollars a million. Beside it, in the same run, the same operations for Node, how long a ledger
+//! takes to be replayed, and with `--vendure` the shop of that name under the same crowds.
 //!
 //! It does not measure latency, throttling, or anything else that only AWS can show. A missed budget is reported and is
 //! not a failure: the command fails when it could not measure.
@@ -12,20 +13,23 @@ mod budgets;
 mod callgrind;
 mod cases;
 mod cloud;
+mod crowd;
 mod environment;
 mod function;
+mod ledger;
 mod measure;
 mod peers;
 mod prices;
 mod report;
 mod runtime_api;
 mod statistics;
+mod vendure;
 
 use std::io::Write as _;
 
 use anyhow::{Context as _, ensure};
 
-use crate::project::Project;
+use crate::project::{FunctionPackage, Project};
 use crate::shell::{Step, step};
 use budgets::Budgets;
 use cases::{CASES, Case, Recorded};
@@ -42,16 +46,21 @@ pub(crate) struct Bench {
     /// Fewer runs: good for a look, too few for a comparison.
     #[arg(long)]
     quick: bool,
+    /// Beside Vendure too: installs it from npm and `PostgreSQL` from Debian, and takes some minutes.
+    #[arg(long)]
+    vendure: bool,
 }
 
 impl Bench {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let project = Project::open()?;
         let functions = self.chosen(&project)?;
+        let compared = if self.vendure { crowd_functions(&project) } else { Vec::new() };
         let binaries: Vec<&str> = functions.iter().map(|(_, binary)| binary.as_str()).collect();
         let (budgets, prices) = (Budgets::read(&project)?, Prices::read(&project)?);
-        callgrind::install()?;
-        step("build the functions", |step| build(&project, &functions, step))?;
+        callgrind::install(self.vendure)?;
+        step("build the functions", |step| build(&project, functions.iter().chain(&compared), step))?;
+        step("build the ledger's replay", |step| ledger::build(&project, step))?;
         step("build the embedded cloud", |step| {
             let mut cargo = project.cargo();
             step.run(cargo.args(["build", "--package", "standins", "--example", "cloud"]), &log(&project))
@@ -74,6 +83,11 @@ impl Bench {
             }
             results.functions.insert(binary.to_owned(), figures);
         }
+        results.ledger = step("replay ledgers", |_| ledger::replay(&project))?;
+        if self.vendure {
+            step("install Vendure", |step| vendure::install(&project, step))?;
+            results.crowd = Some(step("measure beside Vendure", |_| crowd::measure(&lab))?);
+        }
         results.write(&project)?;
         let table = results.table(&budgets.checks(&results), &prices);
         std::io::stdout().write_all(table.as_bytes()).context("cannot print")?;
@@ -83,15 +97,26 @@ impl Bench {
 
     /// The functions to measure, with their packages.
     fn chosen(&self, project: &Project) -> anyhow::Result<Vec<(String, String)>> {
-        let all = project
-            .functions()
-            .iter()
-            .flat_map(|package| package.binaries.iter().map(|binary| (package.name.clone(), binary.clone())));
-        let chosen: Vec<_> = all.filter(|(_, name)| self.only.is_empty() || self.only.contains(name)).collect();
+        let chosen: Vec<_> = all(project).filter(|(_, name)| self.only.is_empty() || self.only.contains(name)).collect();
         let unknown = self.only.iter().find(|name| !chosen.iter().any(|(_, binary)| binary == *name));
         ensure!(unknown.is_none(), "there is no function {}", unknown.map(String::as_str).unwrap_or_default());
         Ok(chosen)
     }
+}
+
+/// Every function, with its package.
+fn all(project: &Project) -> impl Iterator<Item = (String, String)> {
+    let of = |package: &FunctionPackage| {
+        let name = package.name.clone();
+        package.binaries.clone().into_iter().map(move |binary| (name.clone(), binary))
+    };
+    project.functions().iter().flat_map(of)
+}
+
+/// The functions that are compared under a crowd.
+fn crowd_functions(project: &Project) -> Vec<(String, String)> {
+    let compared = |binary: &str| CASES.iter().any(|case| case.binary == binary && crowd::OPERATIONS.contains(&case.operation));
+    all(project).filter(|(_, binary)| compared(binary)).collect()
 }
 
 fn cases_of(binary: &str) -> impl Iterator<Item = &'static Case> {
@@ -102,7 +127,11 @@ fn log(project: &Project) -> std::path::PathBuf {
     project.target("bench/log/build.log")
 }
 
-fn build(project: &Project, functions: &[(String, String)], step: &Step) -> anyhow::Result<()> {
+fn build<'a>(
+    project: &Project,
+    functions: impl Iterator<Item = &'a (String, String)>,
+    step: &Step,
+) -> anyhow::Result<()> {
     let mut cargo = project.cargo();
     cargo.args(["build", "--release"]);
     for (package, binary) in functions {

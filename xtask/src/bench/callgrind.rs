@@ -26,10 +26,16 @@ pub(super) fn instructions(figures: &Path) -> anyhow::Result<u64> {
     total.and_then(|total| total.trim().parse().ok()).with_context(|| format!("no total in {}", figures.display()))
 }
 
+/// What Vendure needs as well.
+const OF_VENDURE: [(&str, &str); 2] = [("psql", "postgresql"), ("runuser", "util-linux")];
+
 /// Installs what is missing, from Debian.
-pub(super) fn install() -> anyhow::Result<()> {
+pub(super) fn install(vendure: bool) -> anyhow::Result<()> {
+    let more = if vendure { OF_VENDURE.as_slice() } else { &[] };
     let missing: Vec<&str> = PROGRAMS
-        .into_iter()
+        .iter()
+        .chain(more)
+        .copied()
         .filter(|(program, _)| shell::read(Command::new(program).arg("--version")).is_err())
         .map(|(_, package)| package)
         .collect();

@@ -223,8 +223,16 @@ impl Events<'_> {
 
     /// `POST /store/v1/orders` of a customer who orders one or more books.
     fn order(&self, number: usize, lines: usize) -> Value {
-        let items: Vec<Value> =
-            (number..number + lines).map(|n| json!({ "bookId": self.book(n), "quantity": 1 })).collect();
+        self.order_of(number, (number..number + lines).map(|number| self.book(number)))
+    }
+
+    /// The same for the book of which there is a single copy.
+    pub(super) fn order_of_the_last(&self, number: usize) -> Value {
+        self.order_of(number, self.place.last.as_deref().into_iter())
+    }
+
+    fn order_of<'b>(&self, number: usize, books: impl Iterator<Item = &'b str>) -> Value {
+        let items: Vec<Value> = books.map(|book| json!({ "bookId": book, "quantity": 1 })).collect();
         let body = json!({ "items": items, "payment": { "method": "card", "token": "tok_visa" } }).to_string();
         let mut event = self.recorded.order.clone();
         event["headers"]["idempotency-key"] = format!("6f9b0f2e-6d1c-4d0e-9a52-{number:012}").into();

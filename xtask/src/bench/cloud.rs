@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
 use super::environment::Resources;
+use super::function;
 use crate::project::Project;
 
 /// Where everything is.
@@ -22,6 +22,8 @@ pub(super) struct Place {
     pub(super) table: String,
     pub(super) tenant: String,
     pub(super) books: Vec<String>,
+    /// The one of which there is a single copy, if it was wished for.
+    pub(super) last: Option<String>,
     /// Placed, not paid.
     pub(super) orders: Vec<String>,
 }
@@ -49,7 +51,8 @@ impl Cloud {
         let program = project.target("debug/examples/cloud");
         let names = resources.topics.iter().map(|name| format!("topic:{name}"));
         let names = names.chain(resources.queues.iter().map(|name| format!("queue:{name}")));
-        let mut child = on_first_core(&program)
+        // Out of the way of the function, which is kept on the last processor.
+        let mut child = function::on_core(Some(0), &program)
             .args(names.chain(wish))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -76,13 +79,6 @@ impl Drop for Cloud {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Out of the way of the function, which is kept on the last processor.
-fn on_first_core(program: &Path) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["--cpu-list", "0"]).arg(program);
-    command
 }
 
 /// The calls between two looks.

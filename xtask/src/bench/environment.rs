@@ -203,6 +203,7 @@ Resources:
             table: "crossdock".to_owned(),
             tenant: "acme.test".to_owned(),
             books: Vec::new(),
+            last: None,
             orders: Vec::new(),
         };
         let environment = resources.of("orders-api", &place, "http://localhost");

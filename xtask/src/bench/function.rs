@@ -94,17 +94,22 @@ impl Function {
         }
     }
 
-    /// Handles events one after the other; the answers, in order.
+    /// Handles events one after the other; the answers, in order. Returns when it is quiet again.
     pub(super) fn serve(&mut self, events: impl IntoIterator<Item = Value>) -> anyhow::Result<Vec<Value>> {
-        let child = &mut self.child;
-        let answers = self.api.serve(events, || matches!(child.try_wait(), Ok(None)), SERVE_LIMIT);
-        let answers = answers.with_context(|| shell::tail(&self.log))?;
+        let answers = self.answer(events)?;
         self.settle()?;
         Ok(answers)
     }
 
+    /// The same, returning with the last answer.
+    pub(super) fn answer(&mut self, events: impl IntoIterator<Item = Value>) -> anyhow::Result<Vec<Value>> {
+        let child = &mut self.child;
+        let answers = self.api.serve(events, || matches!(child.try_wait(), Ok(None)), SERVE_LIMIT);
+        answers.with_context(|| shell::tail(&self.log))
+    }
+
     /// Waits until it has done what it does after an answer.
-    fn settle(&self) -> anyhow::Result<()> {
+    pub(super) fn settle(&self) -> anyhow::Result<()> {
         let mut before = self.cpu()?;
         loop {
             thread::sleep(QUIET);
@@ -118,13 +123,7 @@ impl Function {
 
     /// Processor time used so far, by all of its threads.
     pub(super) fn cpu(&self) -> anyhow::Result<Duration> {
-        let mut nanoseconds = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id())).context("it is gone")? {
-            let text = fs::read_to_string(task?.path().join("schedstat")).context("this system counts no time")?;
-            let on_cpu = text.split(' ').next().and_then(|number| number.parse::<u64>().ok());
-            nanoseconds += on_cpu.context("this system counts no time")?;
-        }
-        Ok(Duration::from_nanos(nanoseconds))
+        cpu(self.child.id())
     }
 
     /// The most memory it ever had resident, in bytes.
@@ -155,6 +154,25 @@ impl Drop for Function {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Processor time a process has used so far, by all of its threads.
+pub(super) fn cpu(process: u32) -> anyhow::Result<Duration> {
+    let mut nanoseconds = 0;
+    for task in fs::read_dir(format!("/proc/{process}/task")).context("it is gone")? {
+        let text = fs::read_to_string(task?.path().join("schedstat")).context("this system counts no time")?;
+        let on_cpu = text.split(' ').next().and_then(|number| number.parse::<u64>().ok());
+        nanoseconds += on_cpu.context("this system counts no time")?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// A program that is kept on a processor, if there is a choice.
+pub(super) fn on_core(core: Option<usize>, program: &Path) -> Command {
+    let Some(core) = core else { return Command::new(program) };
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", &core.to_string()]).arg(program);
+    command
 }
 
 /// Keeps the beginning of what is logged, and counts all of it.

@@ -36,13 +36,15 @@ pub(super) struct Effort {
     /// Invocations before a rate is measured, and while it is.
     pub(super) warm_up: usize,
     pub(super) requests: usize,
+    /// Requests of a crowd, however many clients it has.
+    pub(super) crowd: usize,
 }
 
 impl Effort {
     pub(super) const WHOLE: Self =
-        Self { lengths: [21, 121], starts: 7, rounds: 5, lone_rounds: 3, warm_up: 300, requests: 2000 };
+        Self { lengths: [21, 121], starts: 7, rounds: 5, lone_rounds: 3, warm_up: 300, requests: 2000, crowd: 960 };
     pub(super) const QUICK: Self =
-        Self { lengths: [11, 31], starts: 3, rounds: 1, lone_rounds: 1, warm_up: 100, requests: 300 };
+        Self { lengths: [11, 31], starts: 3, rounds: 1, lone_rounds: 1, warm_up: 100, requests: 300, crowd: 192 };
 
     /// A tenth of it for what is slow.
     fn of(self, case: &Case) -> Self {
@@ -99,13 +101,18 @@ impl Lab<'_> {
     }
 
     /// A cloud with what so many events of a case need.
-    fn cloud(&self, case: Option<&Case>, events: usize) -> anyhow::Result<Cloud> {
+    pub(super) fn cloud(&self, case: Option<&Case>, events: usize) -> anyhow::Result<Cloud> {
         let wish = match case.map_or(Needs::Nothing, |case| case.needs) {
             Needs::Nothing => None,
             Needs::Customer => Some("customer".to_owned()),
             Needs::Orders => Some(format!("orders:{events}")),
         };
         Cloud::start(self.project, &self.resources, wish)
+    }
+
+    /// A cloud with what `wish` names.
+    pub(super) fn cloud_with(&self, wish: String) -> anyhow::Result<Cloud> {
+        Cloud::start(self.project, &self.resources, Some(wish))
     }
 
     fn launch(&self, binary: &str, cloud: &Cloud, secure: bool) -> anyhow::Result<Launch> {
@@ -125,7 +132,7 @@ impl Lab<'_> {
         })
     }
 
-    fn launch_side(&self, side: Side, case: &Case, cloud: &Cloud) -> anyhow::Result<Launch> {
+    pub(super) fn launch_side(&self, side: Side, case: &Case, cloud: &Cloud) -> anyhow::Result<Launch> {
         let ours = self.launch(case.binary, cloud, false)?;
         Ok(match side {
             Side::Ours => ours,
@@ -295,7 +302,7 @@ impl Lab<'_> {
 }
 
 /// The processor functions are kept on: the last, if there is more than one.
-fn last_core() -> Option<usize> {
+pub(super) fn last_core() -> Option<usize> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     (cores > 1).then(|| cores - 1)
 }

@@ -9,6 +9,8 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::budgets::Check;
+use super::crowd::Crowd;
+use super::ledger::{self, Replay};
 use super::measure::{Figures, Operation};
 use super::peers::Rates;
 use super::prices::Prices;
@@ -20,6 +22,8 @@ use crate::project::Project;
 pub(super) struct Results {
     pub(super) functions: BTreeMap<String, Figures>,
     pub(super) operations: BTreeMap<&'static str, Result>,
+    pub(super) ledger: Vec<Replay>,
+    pub(super) crowd: Option<Crowd>,
 }
 
 /// One operation.
@@ -51,7 +55,9 @@ impl Results {
             }
         }
         let functions = serde_json::to_value(&self.functions)?;
-        Ok(json!({ "functions": functions, "operations": operations, "peers": { "node": node }, "ours": ours }))
+        let peers = json!({ "node": node, "vendure": self.crowd });
+        let ledger = serde_json::to_value(&self.ledger)?;
+        Ok(json!({ "functions": functions, "operations": operations, "peers": peers, "ours": ours, "ledger": ledger }))
     }
 
     fn details(&self) -> Value {
@@ -81,6 +87,8 @@ impl Results {
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = self.functions_table(&mut text).and_then(|()| self.operations_table(&mut text, prices));
+        text.push_str(&ledger::table(&self.ledger));
+        text.push_str(&self.crowd.as_ref().map(Crowd::table).unwrap_or_default());
         let _ = budgets_table(&mut text, checks);
         text
     }

@@ -43,7 +43,8 @@ async fn serve() -> anyhow::Result<()> {
             Some(("queue", name)) => drop(queues.create_queue(name, QUEUE_VISIBILITY)),
             Some(("orders", count)) => shop.place_orders(count.parse()?).await?,
             None if wish == "customer" => shop.register_customer().await?,
-            _ => bail!("usage: cloud [topic:NAME] [queue:NAME] [orders:COUNT] [customer] …"),
+            None if wish == "last" => shop.add_last_copy().await?,
+            _ => bail!("usage: cloud [topic:NAME] [queue:NAME] [orders:COUNT] [customer] [last] …"),
         }
     }
     // They record every call for tests; nobody asks here, and the front forgets the records.
@@ -63,6 +64,7 @@ async fn serve() -> anyhow::Result<()> {
         "table": TABLE,
         "tenant": shop::TENANT,
         "books": shop.books,
+        "last": shop.last,
         "orders": shop.orders,
     });
     tokio::spawn(front.clone().serve(tls::Listener::new(secure, acceptor)));

@@ -25,6 +25,8 @@ pub(crate) struct Shop {
     tenant: TenantId,
     clock: Arc<SystemClock>,
     pub(crate) books: Vec<BookId>,
+    /// The book of which there is a single copy, if anybody wished for one.
+    pub(crate) last: Option<BookId>,
     /// Placed, not paid.
     pub(crate) orders: Vec<String>,
 }
@@ -40,11 +42,18 @@ pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Shop> {
     }
     table.put(&tenant, &locations).await?;
 
-    let (catalog, inventory) = (Catalog::new(table.clone(), clock.clone()), Inventory::new(table.clone()));
-    let posting = Posting { source: "opening".to_owned(), actor: "bench".to_owned(), reason: None, effective_at: now };
-    let count = Movement::Counted { on_hand: ON_HAND };
-    let mut books = Vec::new();
+    let mut shop = Shop { table, tenant, clock, books: Vec::new(), last: None, orders: Vec::new() };
+    let everywhere: Vec<LocationId> = locations.by_id.into_keys().collect();
     for number in 1..=BOOKS {
+        let book = shop.add_book(number, ON_HAND, &everywhere).await?;
+        shop.books.push(book);
+    }
+    Ok(shop)
+}
+
+impl Shop {
+    async fn add_book(&self, number: u32, on_hand: i64, locations: &[LocationId]) -> anyhow::Result<BookId> {
+        let catalog = Catalog::new(self.table.clone(), self.clock.clone());
         let isbn = Isbn::from_isbn10_body(&format!("{number:09}"))?;
         let new = NewBook {
             isbn: isbn.to_string(),
@@ -54,17 +63,27 @@ pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Shop> {
             language: Some("eng".to_owned()),
             price: Money::from_minor(1250, Currency::GBP),
         };
-        catalog.create(&tenant, new, &Context::root("opening", None)).await?;
-        let sku: Sku = isbn.to_string().parse()?;
-        for location in locations.by_id.keys().collect::<Vec<&LocationId>>() {
-            inventory.post(&tenant, (location, &sku), &count, &posting, &|_| None).await?;
+        catalog.create(&self.tenant, new, &Context::root("opening", None)).await?;
+        let posting = Posting {
+            source: "opening".to_owned(),
+            actor: "bench".to_owned(),
+            reason: None,
+            effective_at: self.clock.now(),
+        };
+        let (inventory, sku): (_, Sku) = (Inventory::new(self.table.clone()), isbn.to_string().parse()?);
+        for location in locations {
+            let count = Movement::Counted { on_hand };
+            inventory.post(&self.tenant, (location, &sku), &count, &posting, &|_| None).await?;
         }
-        books.push(BookId::of(isbn));
+        Ok(BookId::of(isbn))
     }
-    Ok(Shop { table, tenant, clock, books, orders: Vec::new() })
-}
 
-impl Shop {
+    /// One more book, of which there is a single copy.
+    pub(crate) async fn add_last_copy(&mut self) -> anyhow::Result<()> {
+        self.last = Some(self.add_book(BOOKS + 1, 1, &["alpha".parse()?]).await?);
+        Ok(())
+    }
+
     /// The customer whose credentials the recorded authorizer event has.
     pub(crate) async fn register_customer(&self) -> anyhow::Result<()> {
         let access = Access::new(self.table.clone(), self.clock.clone());
