@@ -204,8 +204,9 @@ fn the_list_of_licences_is_the_one_cargo_deny_is_given() {
 }
 
 /// Methods of `table` that touch the table, as they are written at a call.
-const TABLE_CALLS: [&str; 15] = [
+const TABLE_CALLS: [&str; 16] = [
     ".get::<",
+    "recent.get(",
     ".get_item(",
     ".get_many(",
     ".query::<",

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use catalog::Book;
-use inventory::store::{decode_level, is_level, level_key};
-use inventory::{LocationId, Locations, Sku};
+use inventory::store::{decode_available, is_level, level_key};
+use inventory::{Locations, Sku};
 use kernel::{Isbn, Money, TenantId};
 use serde::Serialize;
 use table::{Consistency, Item, Table, TableError, Versioned};
@@ -62,18 +62,15 @@ pub(crate) async fn available(
     let keys: Vec<_> =
         skus.iter().flat_map(|sku| locations.healthy().map(move |id| level_key(tenant, id, sku))).collect();
     let items = table.get_many(&keys, Consistency::Eventual).await?;
-    sum(items.into_iter().flatten(), locations)
+    sum(items.into_iter().flatten())
 }
 
-/// The levels among the items, summed by item where the location is up.
-pub(crate) fn sum(items: impl Iterator<Item = Item>, locations: &Locations) -> Result<BTreeMap<Sku, i64>, TableError> {
-    let healthy: Vec<&LocationId> = locations.healthy().collect();
+/// What the levels among the items have available, summed by item.
+pub(crate) fn sum(items: impl Iterator<Item = Item>) -> Result<BTreeMap<Sku, i64>, TableError> {
     let mut available: BTreeMap<Sku, i64> = BTreeMap::new();
     for item in items.filter(is_level) {
-        let level = decode_level(item)?;
-        if healthy.contains(&&level.location) {
-            *available.entry(level.sku.clone()).or_default() += level.available().max(0);
-        }
+        let (sku, units) = decode_available(item)?;
+        *available.entry(sku).or_default() += units.max(0);
     }
     Ok(available)
 }

@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use catalog::{Book, BookId, NewBook, Patch, Row, Search, Violation};
 use http::StatusCode;
+use inventory::Sku;
 use inventory::store::level_key;
-use inventory::{Locations, Sku};
 use kernel::{Money, TenantId};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
-use table::{Consistency, Entity as _, Versioned};
+use table::{Consistency, Versioned};
 use web::{Allowed, ETag, FieldError, IfMatch, Json, List, Page, PageParams, Path, Problem, RequestMeta};
 
 use crate::api::{Admins, Api, People};
@@ -139,7 +139,7 @@ async fn list(
         }
     };
     let books = found.map_err(|error| problems::list(&error))?;
-    let locations = api.registry.all(&caller.tenant).await.map_err(|error| problems::table(&error))?;
+    let locations = api.registry.recent(&caller.tenant).await.map_err(|error| problems::table(&error))?;
     let skus: Vec<Sku> = books.items.iter().filter_map(|book| sales::place::sku_of(book.value.id)).collect();
     let mut stock =
         available(&api.table, &caller.tenant, &locations, &skus).await.map_err(|error| problems::table(&error))?;
@@ -150,7 +150,7 @@ async fn list(
     Ok(Json(listing.page(items.collect(), books.next.as_deref())))
 }
 
-/// One book, with what is available of it. One read, as far as the warehouses are known already.
+/// One book, with what is available of it. One read, as long as the warehouses are known from a moment ago.
 #[utoipa::path(get, path = "/store/v1/books/{id}", params(("id" = String, Path,)),
     responses((status = 200, body = BookView)))]
 async fn get_one(
@@ -164,26 +164,14 @@ async fn get_one(
 
 async fn read_one(api: &Api, tenant: &TenantId, id: BookId) -> Result<(Versioned<Book>, i64), Problem> {
     let sku = sales::place::sku_of(id).ok_or_else(Problem::not_found)?;
-    let known = api.sales.known_locations(tenant);
-    let mut keys = vec![Book::key(tenant, id), Locations::key_of(tenant)];
-    keys.extend(known.iter().map(|location| level_key(tenant, location, &sku)));
+    let locations = api.registry.recent(tenant).await.map_err(|error| problems::table(&error))?;
+    let mut keys = vec![Book::key(tenant, id)];
+    keys.extend(locations.healthy().map(|location| level_key(tenant, location, &sku)));
     let read = api.table.get_many(&keys, Consistency::Eventual).await.map_err(|error| problems::table(&error))?;
     let mut items = read.into_iter();
     let book = items.next().flatten().ok_or_else(Problem::not_found)?;
     let book = Book::decode(book).map_err(|error| problems::table(&error))?;
-    let locations = match items.next().flatten() {
-        Some(item) if item.kind() == Locations::KIND => {
-            item.decode::<Locations>().map_err(|error| problems::table(&error))?.value
-        }
-        Some(_) | None => Locations::default(),
-    };
-    let mut stock = if locations.by_id.keys().eq(known.iter()) {
-        sum(items.flatten(), &locations)
-    } else {
-        api.sales.remember_locations(tenant, locations.by_id.keys().cloned().collect());
-        available(&api.table, tenant, &locations, std::slice::from_ref(&sku)).await
-    }
-    .map_err(|error| problems::table(&error))?;
+    let mut stock = sum(items.flatten()).map_err(|error| problems::table(&error))?;
     Ok((book, stock.remove(&sku).unwrap_or(0)))
 }
 

@@ -213,6 +213,24 @@ impl Entity for LevelItem {
     }
 }
 
+/// The part of a level that is shown to shoppers.
+#[derive(Debug, Serialize, Deserialize)]
+struct AvailableItem {
+    #[serde(rename = "k")]
+    sku: Sku,
+    #[serde(rename = "l")]
+    location: LocationId,
+    #[serde(rename = "av")]
+    available: i64,
+}
+
+impl Entity for AvailableItem {
+    const KIND: &'static str = LevelItem::KIND;
+    fn key(&self, tenant: &TenantId) -> Key {
+        level_key(tenant, &self.location, &self.sku)
+    }
+}
+
 impl Entity for EntryItem {
     const KIND: &'static str = "stock-entry";
     fn key(&self, tenant: &TenantId) -> Key {
@@ -389,6 +407,12 @@ impl From<LayerItem> for Layer {
 /// Reads a level from an item of a mixed read, or from the table's stream.
 pub fn decode_level(item: Item) -> Result<Level, TableError> {
     item.decode::<LevelItem>()?.try_into()
+}
+
+/// What a level item of a mixed read says is available of what, for showing it: nothing else of the level is looked at.
+pub fn decode_available(item: Item) -> Result<(Sku, i64), TableError> {
+    let level = item.decode::<AvailableItem>()?.value;
+    Ok((level.sku, level.available))
 }
 
 /// Whether an item of a mixed read is a level.

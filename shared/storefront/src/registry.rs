@@ -3,18 +3,25 @@
 use inventory::locations::TooManyLocations;
 use inventory::{Location, LocationId, Locations};
 use kernel::{Backoff, Clock, TenantId};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-use table::{Consistency, Table, TableError};
+use table::{Cached, Consistency, Table, TableError};
 
 /// Registrations and health checks of a few warehouses: collisions are rare and short.
 const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(20), Duration::from_millis(200), 10);
+
+/// How old what [`Registry::recent`] knows may be: a small part of the minute between two health checks.
+const RECENT: Duration = Duration::from_secs(10);
+/// Tenants it is known of.
+const TENANTS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
 /// The warehouses of every tenant.
 #[derive(Debug, Clone)]
 pub struct Registry {
     table: Table,
     clock: Arc<dyn Clock>,
+    recent: Arc<Cached<Locations>>,
 }
 
 /// Why the registry was not changed.
@@ -34,7 +41,14 @@ pub enum RegistryError {
 impl Registry {
     /// Over this table and clock.
     pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
-        Self { table, clock }
+        let recent = Arc::new(Cached::new(table.clone(), clock.clone(), TENANTS, RECENT));
+        Self { table, clock, recent }
+    }
+
+    /// All warehouses as they were up to ten seconds ago: for showing stock, not for giving it away.
+    pub async fn recent(&self, tenant: &TenantId) -> Result<Locations, TableError> {
+        let known = self.recent.get(&Locations::key_of(tenant)).await?;
+        Ok(known.map(|known| known.value.clone()).unwrap_or_default())
     }
 
     /// All warehouses.

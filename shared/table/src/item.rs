@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use kernel::{TenantId, Timestamp};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use crate::key::{PK, SK};
 use crate::size::{ITEM_LIMIT, item_size};
@@ -104,14 +105,9 @@ impl Item {
         if T::LARGE {
             compress::unpack(&mut attributes)?;
         }
-        // One pass leaves the table's own attributes out and translates the rest.
-        let mut body = HashMap::with_capacity(attributes.len().saturating_sub(ALWAYS));
-        for (name, value) in attributes {
-            if !RESERVED.contains(&name.as_str()) {
-                body.insert(name, serde_dynamo::AttributeValue::from(value));
-            }
-        }
-        let value = serde_dynamo::from_item(serde_dynamo::Item::from(body))
+        // Straight from the map, without the table's own attributes: another map of the rest would be the dearest part.
+        let body = attributes.into_iter().filter(|(name, _)| !RESERVED.contains(&name.as_str()));
+        let value = T::deserialize(MapDeserializer::new(body.map(|(name, value)| (name, Stored(value)))))
             .map_err(|error| TableError::damaged(key.as_ref(), error))?;
         Ok(Versioned { value, version })
     }
@@ -129,6 +125,17 @@ impl From<serde_dynamo::Item> for Item {
     /// An image from the table's stream.
     fn from(image: serde_dynamo::Item) -> Self {
         Self(image.into_inner().into_iter().map(|(name, value)| (name, value.into())).collect())
+    }
+}
+
+/// An attribute, as serde wants the values of a map.
+struct Stored(AttributeValue);
+
+impl IntoDeserializer<'_, serde_dynamo::Error> for Stored {
+    type Deserializer = serde_dynamo::Deserializer;
+
+    fn into_deserializer(self) -> Self::Deserializer {
+        serde_dynamo::Deserializer::from_attribute_value(serde_dynamo::AttributeValue::from(self.0))
     }
 }
 
