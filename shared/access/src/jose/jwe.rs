@@ -50,19 +50,19 @@ impl EncryptionKey {
         if !wrapped.is_empty() {
             return Err(JoseError::Malformed);
         }
-        let signed = key.decrypt(head, &decode(iv)?, decode(text)?, &decode(tag)?)?;
+        let signed = key.decrypt(head.as_bytes(), &decode(iv)?, decode(text)?, &decode(tag)?)?;
         String::from_utf8(signed).map_err(|_| JoseError::Malformed)
     }
 
     /// AES-256-GCM as RFC 7518, section 5.3 has it: an IV of 96 bits, a tag of 128, no other length of either.
-    pub(super) fn decrypt(&self, aad: &str, iv: &[u8], text: Vec<u8>, tag: &[u8]) -> Result<Vec<u8>, JoseError> {
+    pub(super) fn decrypt(&self, aad: &[u8], iv: &[u8], text: Vec<u8>, tag: &[u8]) -> Result<Vec<u8>, JoseError> {
         let iv: [u8; NONCE_LEN] = iv.try_into().map_err(|_| JoseError::Malformed)?;
         let tag: [u8; TAG_BYTES] = tag.try_into().map_err(|_| JoseError::Malformed)?;
         let mut buffer = text;
         let length = buffer.len();
         buffer.extend_from_slice(&tag);
         let nonce = Nonce::assume_unique_for_key(iv);
-        self.key.open_in_place(nonce, Aad::from(aad.as_bytes()), &mut buffer).map_err(|_| JoseError::Forged)?;
+        self.key.open_in_place(nonce, Aad::from(aad), &mut buffer).map_err(|_| JoseError::Forged)?;
         buffer.truncate(length);
         Ok(buffer)
     }
