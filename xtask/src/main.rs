@@ -13,6 +13,7 @@ mod down;
 mod load_books;
 mod local_cloud;
 mod local_users;
+mod oidc;
 mod project;
 mod shell;
 mod stacks;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::project::Project;
 use crate::shell::{self, step};
 use crate::tools::Tools;
-use crate::{down, up};
+use crate::{down, oidc, up};
 
 const TEMPLATES: [&str; 2] = ["template.yaml", "functions/warehouse/template.yaml"];
 
@@ -32,7 +32,8 @@ enum Check {
     Template,
     /// The CDK application: its types, its tests and, while it is synthesised, cdk-nag.
     Cdk,
-    /// The whole product on a fresh local stack: `up` ends with a demonstration that must turn out as it should.
+    /// The whole product on a fresh local stack: `up` ends with a demonstration that must turn out as it should, and a
+    /// client library of the field signs in.
     EndToEnd,
 }
 
@@ -61,7 +62,7 @@ impl Check {
             Self::Unit => shell::show(cargo_test(project).arg("--workspace")),
             Self::Template => templates(project),
             Self::Cdk => cdk(project),
-            Self::EndToEnd => end_to_end(),
+            Self::EndToEnd => end_to_end(project),
         }
     }
 }
@@ -98,9 +99,9 @@ fn cdk(project: &Project) -> anyhow::Result<()> {
 }
 
 /// Stops what it started, also when something went wrong.
-fn end_to_end() -> anyhow::Result<()> {
+fn end_to_end(project: &Project) -> anyhow::Result<()> {
     down::run()?;
-    let result = up::run();
+    let result = up::run().and_then(|()| oidc::run(project));
     down::run()?;
     result
 }

@@ -18,7 +18,7 @@ use crate::stand_ins;
 use crate::tools::Tools;
 
 /// The tenant of the local stack.
-const TENANT: &str = "demo.local";
+pub(crate) const TENANT: &str = "demo.local";
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let project = Project::open()?;

@@ -14,17 +14,33 @@ use std::sync::Arc;
 use access::{Actor, ApiKeys, AuditTrail, Directory, Role};
 use axum::Router;
 use axum::routing::{delete, get, post, put};
+use kernel::Clock;
+use table::Table;
 use utoipa::OpenApi as _;
+use web::secret::Secret;
 use web::{Caller, ETag, IfMatch, Roles};
 
 use crate::cursors::Cursors;
 
 /// What the routes need.
 pub struct DirectoryApi {
-    pub(crate) directory: Directory,
-    pub(crate) keys: ApiKeys,
-    pub(crate) trail: AuditTrail,
-    pub(crate) cursors: Cursors,
+    directory: Directory,
+    keys: ApiKeys,
+    trail: AuditTrail,
+    cursors: Cursors,
+}
+
+impl DirectoryApi {
+    /// Over this table and clock; hashes of keys are made under the pepper, cursors are signed with the secret.
+    #[must_use]
+    pub fn new(table: Table, clock: Arc<dyn Clock>, pepper: Arc<dyn Secret>, cursor_secret: Arc<dyn Secret>) -> Self {
+        Self {
+            directory: Directory::new(table.clone(), clock.clone()),
+            keys: ApiKeys::new(table.clone(), clock, pepper),
+            trail: AuditTrail::new(table),
+            cursors: Cursors(cursor_secret),
+        }
+    }
 }
 
 /// Who runs the tenant.

@@ -23,9 +23,7 @@ mod rotate_keys;
 
 use std::sync::Arc;
 
-use access::{
-    Access, ApiKeys, AuditTrail, Cognito, CognitoPool, Directory, Keyring, Limiter, OAuth, Services, TokenDoor, Tokens,
-};
+use access::{Access, ApiKeys, Cognito, CognitoPool, Keyring, Limiter, OAuth, Services, TokenDoor, Tokens};
 use kernel::TenantId;
 use runtime::{Building, Context, InitError, Job, Roots, settings};
 use secrecy::ExposeSecret;
@@ -154,8 +152,7 @@ pub fn oauth(context: &'static Context) -> Building<axum::Router> {
         let tokens = Tokens::new(&settings.tenant, keyring);
         let limiter = Limiter::new(table.clone(), context.clock(), settings.tenant.clone());
         let oauth = OAuth::new(table, context.clock(), tokens, provider, settings.tenant, url);
-        let cursors = cursors::Cursors(context.secret(settings.cursor_secret)?);
-        Ok(oauth_api(Arc::new(OAuthApi { oauth, cursors, limiter })))
+        Ok(oauth_api(Arc::new(OAuthApi::new(oauth, limiter, context.secret(settings.cursor_secret)?))))
     })
 }
 
@@ -170,10 +167,8 @@ pub fn directory(context: &'static Context) -> Building<axum::Router> {
     Box::pin(async move {
         let settings: DirectorySettings = context.settings()?;
         let table = Table::new(context.dynamodb()?, settings.table);
-        let directory = Directory::new(table.clone(), context.clock());
-        let cursors = cursors::Cursors(context.secret(settings.cursor_secret)?);
-        let keys = ApiKeys::new(table.clone(), context.clock(), context.secret(settings.pepper)?);
-        Ok(directory_api(Arc::new(DirectoryApi { directory, keys, trail: AuditTrail::new(table), cursors })))
+        let (pepper, cursor_secret) = (context.secret(settings.pepper)?, context.secret(settings.cursor_secret)?);
+        Ok(directory_api(Arc::new(DirectoryApi::new(table, context.clock(), pepper, cursor_secret))))
     })
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{AuthorizeError, CallbackError, Limit, Limiter, OAuth, OAuthError, Params, Session, UserId};
+use access::{AuthorizeError, CallbackError, Limit, Limiter, LogoutError, OAuth, OAuthError, Params, Session, UserId};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::{Value, json};
+use web::secret::Secret;
 use web::{Caller, Json, List, NoFilter, Page, Path, Problem, RequestMeta, Scope, Verbatim};
 
 use crate::cursors::Cursors;
@@ -32,6 +33,8 @@ use crate::problems;
     token,
     revoke,
     introspect,
+    logout,
+    logout_by_post,
     userinfo,
     userinfo_by_post,
     sessions,
@@ -48,9 +51,17 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What the routes need.
 pub struct OAuthApi {
-    pub(crate) oauth: OAuth,
-    pub(crate) cursors: Cursors,
-    pub(crate) limiter: Limiter,
+    oauth: OAuth,
+    cursors: Cursors,
+    limiter: Limiter,
+}
+
+impl OAuthApi {
+    /// Over these use cases; cursors are signed with the secret.
+    #[must_use]
+    pub fn new(oauth: OAuth, limiter: Limiter, cursor_secret: Arc<dyn Secret>) -> Self {
+        Self { oauth, limiter, cursors: Cursors(cursor_secret) }
+    }
 }
 
 /// Requests a minute from one address. A person needs four for a login; a shop's tills share an address.
@@ -67,6 +78,7 @@ pub(crate) fn routes(api: Arc<OAuthApi>) -> Router {
         .route("/access/oauth2/token", post(token))
         .route("/access/oauth2/revoke", post(revoke))
         .route("/access/oauth2/introspect", post(introspect))
+        .route("/access/oauth2/logout", get(logout).post(logout_by_post))
         .route_layer(from_fn_with_state(api.clone(), limited));
     open.route("/access/.well-known/openid-configuration", get(discovery))
         .route("/access/.well-known/jwks.json", get(jwks))
@@ -237,6 +249,31 @@ async fn introspect(State(api): Api, headers: HeaderMap, body: Bytes) -> Result<
     }
 }
 
+/// A browser is to be signed out of the application that sends it here.
+#[utoipa::path(get, path = "/access/oauth2/logout", security(()), responses((status = 204), (status = 303), (status = 400)))]
+async fn logout(State(api): Api, uri: Uri) -> Result<Response, Problem> {
+    signed_out(&api, &query(&uri)?).await
+}
+
+/// The same, by a form, which does not show the token in a URL.
+#[utoipa::path(post, path = "/access/oauth2/logout", security(()),
+    request_body(content = String, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 204), (status = 303), (status = 400)))]
+async fn logout_by_post(State(api): Api, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+    let params = form(&headers, &body)
+        .map_err(|error| Problem::bad_request("invalid_request").detail(error.to_string()).caused_by(&error))?;
+    signed_out(&api, &params).await
+}
+
+async fn signed_out(api: &OAuthApi, params: &Params) -> Result<Response, Problem> {
+    match api.oauth.logout(params).await {
+        Ok(Some(location)) => redirect(&location),
+        Ok(None) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(LogoutError::Refused(why)) => Err(Problem::bad_request("logout_refused").detail(why)),
+        Err(LogoutError::Outage(error)) => Err(problems::outage(&error)),
+    }
+}
+
 fn authorization(headers: &HeaderMap) -> Option<&str> {
     // What is not text is a credential nobody has.
     headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default())
@@ -263,7 +300,8 @@ fn refused(error: OAuthError) -> Result<Response, Problem> {
         | OAuthError::InvalidGrant
         | OAuthError::UnauthorizedClient
         | OAuthError::UnsupportedGrantType
-        | OAuthError::InvalidScope => None,
+        | OAuthError::InvalidScope
+        | OAuthError::UnsupportedTokenType => None,
     };
     let mut body = json!({ "error": error.to_string() });
     if let Some(detail) = detail {

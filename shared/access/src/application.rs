@@ -66,6 +66,9 @@ pub struct Registration {
     /// Compared byte by byte.
     #[serde(default)]
     pub redirect_uris: BTreeSet<String>,
+    /// Where a browser may be sent after it was signed out. Compared byte by byte.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub post_logout_redirect_uris: BTreeSet<String>,
     /// What it may ask for.
     pub scopes: BTreeSet<String>,
     /// As what it may sign in as itself (client credentials); not at all when absent.
@@ -109,8 +112,12 @@ impl Registration {
             let at = origin(url);
             self.sites.iter().any(|site| at.as_ref() == Some(&site.origin))
         };
-        let uris = self.redirect_uris.len() <= MAX_URIS && self.redirect_uris.iter().all(on_site);
-        check(uris, "/redirectUris", "invalid_uri", "must be on one of the sites, without a fragment");
+        for (pointer, uris) in
+            [("/redirectUris", &self.redirect_uris), ("/postLogoutRedirectUris", &self.post_logout_redirect_uris)]
+        {
+            let good = uris.len() <= MAX_URIS && uris.iter().all(on_site);
+            check(good, pointer, "invalid_uri", "must be on one of the sites, without a fragment");
+        }
         let machine = match self.machine {
             None | Some(Role::StoreAdmin | Role::WarehouseStaff) => true,
             // A service has a credential of its own kind; a customer is a person.
@@ -128,9 +135,17 @@ impl Registration {
 impl Application {
     /// Whether a browser may be sent there for this tenant.
     pub(crate) fn may_redirect(&self, uri: &str, tenant: &TenantId) -> bool {
+        self.registration.redirect_uris.contains(uri) && self.serves(uri, tenant)
+    }
+
+    /// Whether a browser that was signed out may be sent there for this tenant.
+    pub(crate) fn may_redirect_after_logout(&self, uri: &str, tenant: &TenantId) -> bool {
+        self.registration.post_logout_redirect_uris.contains(uri) && self.serves(uri, tenant)
+    }
+
+    fn serves(&self, uri: &str, tenant: &TenantId) -> bool {
         let Some(at) = origin(uri) else { return false };
-        let serves = |site: &Site| site.origin == at && site.tenants.contains(tenant);
-        self.registration.redirect_uris.contains(uri) && self.registration.sites.iter().any(serves)
+        self.registration.sites.iter().any(|site| site.origin == at && site.tenants.contains(tenant))
     }
 }
 
@@ -163,6 +178,7 @@ pub(crate) mod tests {
                 tenants: BTreeSet::from(["acme.test".parse().unwrap()]),
             }],
             redirect_uris: texts(&["https://pos.example.com/callback"]),
+            post_logout_redirect_uris: texts(&["https://pos.example.com/bye"]),
             scopes: texts(&["openid", "email", "profile", "offline_access", "orders:read", "books:write"]),
             machine: None,
             tile: None,
@@ -180,13 +196,21 @@ pub(crate) mod tests {
             name: " ".into(),
             scopes: texts(&["everything"]),
             redirect_uris: texts(&["https://evil.example/callback"]),
+            post_logout_redirect_uris: texts(&["https://evil.example/bye"]),
             machine: Some(Role::Service),
             tile: Some(Tile { title: "x".into(), url: "javascript:alert(1)".into(), permissions: texts(&[]) }),
             sites: vec![Site { origin: "https://pos.example.com/path".into(), tenants: BTreeSet::new() }],
             ..registration()
         };
-        let expected =
-            ["invalid_name", "unknown_scope", "invalid_site", "invalid_uri", "invalid_machine", "invalid_tile"];
+        let expected = [
+            "invalid_name",
+            "unknown_scope",
+            "invalid_site",
+            "invalid_uri",
+            "invalid_uri",
+            "invalid_machine",
+            "invalid_tile",
+        ];
         assert_eq!(codes(&bad), expected);
         assert_eq!(codes(&Registration { machine: Some(Role::StoreAdmin), ..registration() }), ["invalid_machine"]);
     }

@@ -160,6 +160,8 @@ impl IdentityProvider for Cognito {
             .append_pair("client_id", &self.pool.client)
             .append_pair("redirect_uri", &self.pool.redirect_uri)
             .append_pair("scope", "openid email profile")
+            // A session of the provider's must not sign somebody in who has just been signed out here.
+            .append_pair("prompt", "login")
             .append_pair("state", login.state)
             .append_pair("nonce", login.nonce)
             .append_pair("code_challenge_method", "S256")

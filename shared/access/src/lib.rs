@@ -58,8 +58,8 @@ pub use keys::{InvalidKeys, Keyring, NoRandomness, rotated};
 pub use limits::{Limit, Limiter, Quota, WINDOW};
 pub use lockout::{MAX_FAILURES, WINDOW_SECONDS};
 pub use oauth::{
-    AuthorizeError, CODE_SECONDS, CallbackError, Introspection, Issued, LOGIN_SECONDS, OAuth, OAuthError, Outage,
-    Params, RepeatedParameter, Started, UserInfo,
+    AuthorizeError, CODE_SECONDS, CallbackError, Introspection, Issued, LOGIN_SECONDS, LogoutError, OAuth, OAuthError,
+    Outage, Params, RepeatedParameter, Started, UserInfo,
 };
 pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, PasswordError};
 pub use provider::{IdentityProvider, Login, Person, ProviderError};

@@ -1,7 +1,7 @@
 //! OAuth 2.0 and `OpenID` Connect: how people and machines get tokens.
 //!
-//! Authorization code with PKCE (S256, always), client credentials, refresh with rotation, revocation, introspection; RFC 6749,
-//! 7009, 7636, 7662, 9068, 9207 and the practices of RFC 9700. People sign in at an [`IdentityProvider`]; no password is seen
+//! Authorization code with PKCE (S256, always), client credentials, refresh with rotation, revocation, introspection, log out at
+//! an application's wish; RFC 6749, 7009, 7636, 7662, 9068, 9207 and the practices of RFC 9700. People sign in at an [`IdentityProvider`]; no password is seen
 //! here. There is no implicit grant, no password grant, no response mode but the query, no request object.
 //!
 //! HTTP is the function's business: this takes parameters and gives URLs, answers and errors.
@@ -11,6 +11,7 @@ mod callback;
 mod client;
 mod grant;
 mod inspect;
+mod logout;
 mod params;
 mod sessions;
 
@@ -30,12 +31,15 @@ pub use authorize::{AuthorizeError, Started};
 pub use callback::CallbackError;
 pub use grant::Issued;
 pub use inspect::{Introspection, UserInfo};
+pub use logout::LogoutError;
 pub use params::{Params, RepeatedParameter};
 
 /// Seconds a login may take at the provider.
 pub const LOGIN_SECONDS: i64 = 600;
 /// Seconds an authorization code is good.
 pub const CODE_SECONDS: i64 = 60;
+/// Longest `state` or `nonce` of an application, in bytes.
+const MAX_ECHO: usize = 1000;
 /// Tries of a write that others may be in the way of.
 const ATTEMPTS: usize = 5;
 
@@ -97,7 +101,7 @@ impl From<TransactionError> for Outage {
     }
 }
 
-/// What RFC 6749, section 5.2 lets a client be told.
+/// What RFC 6749, section 5.2 and its like let a client be told.
 #[derive(Debug, thiserror::Error)]
 pub enum OAuthError {
     #[error("invalid_request")]
@@ -112,6 +116,9 @@ pub enum OAuthError {
     UnsupportedGrantType,
     #[error("invalid_scope")]
     InvalidScope,
+    /// RFC 7009, section 2.2.1.
+    #[error("unsupported_token_type")]
+    UnsupportedTokenType,
     #[error(transparent)]
     Outage(Outage),
 }

@@ -46,6 +46,17 @@ pub struct AccessClaims {
     pub role: String,
 }
 
+/// What is read of an ID token of ours that an application brings back.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct IdentityClaims {
+    pub(crate) iss: String,
+    /// The application it was made for.
+    pub(crate) aud: String,
+    pub(crate) sub: String,
+    /// The session.
+    pub(crate) sid: String,
+}
+
 /// The `aud` of tokens for our own functions.
 pub(crate) const AUDIENCE: &str = "crossdock";
 
@@ -105,6 +116,12 @@ impl Tokens {
             VerifyingKey::verify(keys.verifying(now), Some(ACCESS), &signed)
         };
         Ok(self.opened(open).await?.and_then(|payload| self.valid(&payload, now)))
+    }
+
+    /// The claims of an ID token of ours, whether its time is over or not; `None` for anything else. An error is an outage.
+    pub(crate) async fn identified(&self, token: &str, now: Timestamp) -> Result<Option<IdentityClaims>, BoxError> {
+        let opened = self.opened(|keys| VerifyingKey::verify(keys.verifying(now), Some(ID), token)).await?;
+        Ok(opened.and_then(|payload| serde_json::from_slice(&payload).ok()))
     }
 
     /// Tries again with fresh keys when the token names one that is not known here.

@@ -103,6 +103,7 @@ async fn world(faults: &FaultInjector, secret: Option<&'static str>) -> (Authori
         kind: Kind::Confidential,
         sites: Vec::new(),
         redirect_uris: BTreeSet::new(),
+        post_logout_redirect_uris: BTreeSet::new(),
         scopes: BTreeSet::from(["profile:read".to_owned()]),
         machine: Some(Role::StoreAdmin),
         tile: None,

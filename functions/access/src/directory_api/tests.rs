@@ -44,11 +44,9 @@ impl World {
         let dynamo = LocalDynamo::new();
         dynamo.create_table("crossdock");
         let table = Table::new(dynamo.client(), "crossdock");
-        let directory = Directory::new(table.clone(), Arc::new(SystemClock));
-        let cursors = Cursors(Arc::new(Fixed("0123456789-0123456789-0123456789")));
+        let cursor_secret = Arc::new(Fixed("0123456789-0123456789-0123456789"));
         let pepper = Arc::new(Fixed(r#"{"current": "0123456789-pepper-2"}"#));
-        let keys = ApiKeys::new(table.clone(), Arc::new(SystemClock), pepper);
-        let api = DirectoryApi { directory, keys, trail: AuditTrail::new(table), cursors };
+        let api = DirectoryApi::new(table, Arc::new(SystemClock), pepper, cursor_secret);
         Self(web::finish(crate::directory_api(Arc::new(api)), Cors::default()))
     }
 

@@ -1,3 +1,5 @@
+mod attacks;
+
 use std::collections::BTreeSet;
 
 use access::{
@@ -21,6 +23,7 @@ use super::*;
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const REDIRECT: &str = "http://127.0.0.1:8400/callback";
+const BYE: &str = "http://127.0.0.1:8400/bye";
 
 struct Fixed(SecretString);
 
@@ -94,6 +97,7 @@ impl World {
             kind: Kind::Public,
             sites: vec![Site { origin: "http://127.0.0.1:8400".into(), tenants: BTreeSet::from([tenant.clone()]) }],
             redirect_uris: texts(&[REDIRECT]),
+            post_logout_redirect_uris: texts(&[BYE]),
             scopes: texts(&["openid", "email", "offline_access", "orders:read"]),
             machine: None,
             tile: None,
@@ -103,8 +107,8 @@ impl World {
         let url = "https://id.example/access".to_owned();
         let limiter = Limiter::new(table.clone(), clock.clone(), tenant.clone());
         let oauth = OAuth::new(table, clock, tokens, Arc::new(Provider), tenant.clone(), url);
-        let cursors = Cursors(Arc::new(Fixed("0123456789-0123456789-0123456789".into())));
-        let router = web::finish(crate::oauth_api(Arc::new(OAuthApi { oauth, cursors, limiter })), Cors::default());
+        let api = OAuthApi::new(oauth, limiter, Arc::new(Fixed("0123456789-0123456789-0123456789".into())));
+        let router = web::finish(crate::oauth_api(Arc::new(api)), Cors::default());
         Self { router, client: client.to_string(), door }
     }
 

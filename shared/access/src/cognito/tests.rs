@@ -123,6 +123,6 @@ fn the_browser_is_sent_with_state_nonce_and_challenge() {
     let (_, _, cognito) = world();
     let url = cognito.login_url(Login { state: "s&t", nonce: "n", challenge: "c" });
     let expected = "https://login/oauth2/authorize?response_type=code&client_id=client&redirect_uri=https%3A%2F%2Fus%2Fcallback\
-                    &scope=openid+email+profile&state=s%26t&nonce=n&code_challenge_method=S256&code_challenge=c";
+                    &scope=openid+email+profile&prompt=login&state=s%26t&nonce=n&code_challenge_method=S256&code_challenge=c";
     assert_eq!(url, expected);
 }

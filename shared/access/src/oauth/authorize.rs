@@ -4,15 +4,12 @@
 //! (RFC 6749, section 4.1.2.1). After that every refusal goes back to the application.
 
 use super::params::{Params, with_query};
-use super::{LOGIN_SECONDS, OAuth, Outage};
+use super::{LOGIN_SECONDS, MAX_ECHO, OAuth, Outage};
 use crate::application::{AppId, Application};
 use crate::audit::AuditKind;
 use crate::opaque;
 use crate::provider::Login;
 use crate::store::{AuditItem, LoginItem};
-
-/// Longest `state` or `nonce` of an application, in bytes.
-const MAX_ECHO: usize = 1000;
 
 /// The browser is to be sent to the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

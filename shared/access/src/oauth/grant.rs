@@ -198,7 +198,7 @@ impl OAuth {
             true => {
                 let mut identity = json!({
                     "iss": self.url, "sub": user.id, "aud": session.client, "iat": iat, "exp": exp,
-                    "auth_time": session.created.as_second(), "tenant": self.tenant,
+                    "auth_time": session.created.as_second(), "sid": session.id, "tenant": self.tenant,
                 });
                 let optional = [
                     ("nonce", nonce.is_some(), json!(nonce)),

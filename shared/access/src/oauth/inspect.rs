@@ -53,27 +53,26 @@ pub struct UserInfo {
 }
 
 impl OAuth {
-    /// Ends the session a token belongs to (RFC 7009). A token that is not good, or another client's, is no error.
+    /// Ends the session a token belongs to (RFC 7009). A token that is not good, or another client's, is no error; a machine's
+    /// own access token belongs to no session, and ends with the machine's secret.
     pub async fn revoke(&self, params: &Params, authorization: Option<&str>) -> Result<(), OAuthError> {
         let application = self.client(params, authorization).await?;
         let token = params.get("token").ok_or(OAuthError::InvalidRequest("token is missing"))?;
-        let Some(session) = self.session_of(token).await? else { return Ok(()) };
+        let own = application.id.to_string();
+        let session = match token.split_once('.').filter(|(_, secret)| !secret.contains('.')) {
+            Some((session, _)) => session.to_owned(),
+            None => match self.tokens.read(token, self.clock.now()).await.map_err(Outage::Claims)? {
+                Some(AccessClaims { sid: Some(session), .. }) => session,
+                Some(claims) if claims.client_id == own => return Err(OAuthError::UnsupportedTokenType),
+                Some(_) | None => return Ok(()),
+            },
+        };
         let item = self.table.get_item(session_key(&self.tenant, &session), Consistency::Strong).await?;
         let Some(session) = item.map(decode_session).transpose()? else { return Ok(()) };
-        if session.value.client == application.id.to_string() {
+        if session.value.client == own {
             self.end(&session.value.id, AuditKind::SessionEnded, None).await?;
         }
         Ok(())
-    }
-
-    async fn session_of(&self, token: &str) -> Result<Option<String>, Outage> {
-        if let Some((session, secret)) = token.split_once('.')
-            && !secret.contains('.')
-        {
-            return Ok(Some(session.to_owned()));
-        }
-        let claims = self.tokens.read(token, self.clock.now()).await.map_err(Outage::Claims)?;
-        Ok(claims.and_then(|claims| claims.sid))
     }
 
     /// Tells an application that keeps a secret about an access token of its own.
@@ -119,6 +118,7 @@ impl OAuth {
             "revocation_endpoint": at("/oauth2/revoke"),
             "introspection_endpoint": at("/oauth2/introspect"),
             "userinfo_endpoint": at("/oauth2/userinfo"),
+            "end_session_endpoint": at("/oauth2/logout"),
             "jwks_uri": at("/.well-known/jwks.json"),
             "scopes_supported": scopes,
             "response_types_supported": ["code"],
@@ -130,7 +130,7 @@ impl OAuth {
             "introspection_endpoint_auth_methods_supported": methods[..2],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
-            "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "email", "email_verified", "name"],
+            "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "email", "email_verified", "name"],
             "authorization_response_iss_parameter_supported": true,
             "request_parameter_supported": false,
             "request_uri_parameter_supported": false,

@@ -41,10 +41,11 @@ async fn an_id_token_says_who_signed_in_where_and_when() {
         .collect();
     let payload = crate::jose::VerifyingKey::verify(&keys, None, &token).unwrap();
     let claims: Value = serde_json::from_slice(&payload).unwrap();
+    let session = world.oauth.sessions(world.user.id, 10, None).await.unwrap().items.remove(0);
     let expected = serde_json::json!({
         "iss": "https://id.example/access", "sub": world.user.id, "aud": world.app.id, "iat": NOW, "exp": NOW + 3600,
         "auth_time": NOW, "tenant": "acme.test", "nonce": "client nonce", "email": "ada@example.com",
-        "email_verified": true,
+        "email_verified": true, "sid": session.id,
     });
     assert_eq!(claims, expected);
     assert!(world.door.access(&token).await.unwrap().is_none(), "it opens no door");
@@ -114,6 +115,25 @@ async fn logging_out_of_one_application_leaves_the_others_and_logging_out_of_all
 }
 
 #[tokio::test]
+async fn an_application_that_brings_the_id_token_back_ends_its_session_and_no_other() {
+    let world = World::new().await;
+    let [one, two] = [world.signed_in().await, world.signed_in().await];
+    let hint = one.id_token.as_ref().unwrap().expose_secret();
+    world.wait(7200);
+    let good = [("id_token_hint", hint), ("post_logout_redirect_uri", BYE), ("state", "a b")];
+    let next = world.refresh(&refresh_token(&two)).await.unwrap();
+    let back = world.oauth.logout(&params(&good, &[])).await.unwrap();
+    assert_eq!(back.as_deref(), Some("https://pos.example.com/bye?state=a+b"));
+    assert_eq!(error(world.refresh(&refresh_token(&one)).await), "invalid_grant");
+    assert!(world.is_good(&next).await);
+    let again = world.oauth.logout(&params(&good, &[("state", "")])).await.unwrap();
+    assert_eq!(again.as_deref(), Some(BYE), "logging out twice is logging out once");
+    let nowhere = world.oauth.logout(&params(&[("id_token_hint", hint)], &[])).await.unwrap();
+    assert_eq!(nowhere, None);
+    assert!(world.trail(world.user.id).await.contains(&AuditKind::SessionEnded));
+}
+
+#[tokio::test]
 async fn an_access_token_ends_its_session_when_it_is_revoked_by_its_client() {
     let world = World::new().await;
     let issued = world.signed_in().await;
@@ -123,6 +143,11 @@ async fn an_access_token_ends_its_session_when_it_is_revoked_by_its_client() {
     let id = world.app.id.to_string();
     world.oauth.revoke(&params(&[("client_id", &id), ("token", &token)], &[]), None).await.unwrap();
     assert!(!world.is_good(&issued).await);
+    let ask = params(&[("grant_type", "client_credentials")], &[]);
+    let machine = world.oauth.token(&ask, Some(&world.basic())).await.unwrap();
+    let machine = params(&[("token", machine.access_token.expose_secret())], &[]);
+    let refused = world.oauth.revoke(&machine, Some(&world.basic())).await;
+    assert!(matches!(refused, Err(OAuthError::UnsupportedTokenType)), "it has no session to end");
     for nonsense in ["", "x", "a.b", "a.b.c.d.e"] {
         let asked = params(&[("client_id", &id), ("token", nonsense)], &[]);
         let done = world.oauth.revoke(&asked, None).await;

@@ -24,6 +24,7 @@ use crate::{
 const ISSUER: &str = "https://id.example/access";
 pub(super) const NOW: i64 = 1_750_000_000;
 pub(super) const REDIRECT: &str = "https://pos.example.com/callback";
+pub(super) const BYE: &str = "https://pos.example.com/bye";
 pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
