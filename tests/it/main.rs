@@ -13,4 +13,5 @@ mod race;
 mod stack;
 mod template;
 mod templates;
+mod tenants;
 mod world;

@@ -320,7 +320,7 @@ fn refused(error: OAuthError) -> Result<Response, Problem> {
 /// Claims about whoever the token speaks for.
 #[utoipa::path(get, path = "/access/oauth2/userinfo", responses((status = 200)))]
 async fn userinfo(State(api): Api, caller: Caller, scope: Scope) -> Result<Response, Problem> {
-    let user: UserId = caller.principal.parse().map_err(|_| Problem::forbidden())?;
+    let user = person(&api, &caller)?;
     if !scope.0.split(' ').any(|scope| scope == "openid") {
         return Err(Problem::forbidden());
     }
@@ -332,6 +332,14 @@ async fn userinfo(State(api): Api, caller: Caller, scope: Scope) -> Result<Respo
 #[utoipa::path(post, path = "/access/oauth2/userinfo", responses((status = 200)))]
 async fn userinfo_by_post(api: Api, caller: Caller, scope: Scope) -> Result<Response, Problem> {
     userinfo(api, caller, scope).await
+}
+
+/// Whose sessions and claims are asked for: a person of the tenant that signs in here.
+fn person(api: &OAuthApi, caller: &Caller) -> Result<UserId, Problem> {
+    if caller.tenant != *api.oauth.tenant() {
+        return Err(Problem::not_found());
+    }
+    caller.principal.parse().map_err(|_| Problem::forbidden())
 }
 
 /// A login of the caller's.
@@ -356,7 +364,7 @@ impl From<Session> for SessionView {
 #[utoipa::path(get, path = "/v1/me/sessions", params(web::PageParams),
     responses((status = 200, body = Page<SessionView>)))]
 async fn sessions(State(api): Api, caller: Caller, list: List<NoFilter>) -> Result<Json<Page<SessionView>>, Problem> {
-    let user: UserId = caller.principal.parse().map_err(|_| Problem::forbidden())?;
+    let user = person(&api, &caller)?;
     let listing = api.cursors.open(list, &caller.tenant).await?;
     let page =
         api.oauth.sessions(user, listing.limit(), listing.start()?).await.map_err(|error| problems::outage(&error))?;
@@ -367,7 +375,7 @@ async fn sessions(State(api): Api, caller: Caller, list: List<NoFilter>) -> Resu
 /// Signs the caller out of one application.
 #[utoipa::path(delete, path = "/v1/me/sessions/{id}", params(("id" = String, Path,)), responses((status = 204)))]
 async fn end_session(State(api): Api, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let user: UserId = caller.principal.parse().map_err(|_| Problem::forbidden())?;
+    let user = person(&api, &caller)?;
     match api.oauth.end_own(user, &id).await {
         Ok(true) => Ok(StatusCode::NO_CONTENT),
         Ok(false) => Err(Problem::not_found()),
@@ -378,7 +386,7 @@ async fn end_session(State(api): Api, caller: Caller, Path(id): Path<String>) ->
 /// Signs the caller out everywhere.
 #[utoipa::path(delete, path = "/v1/me/sessions", responses((status = 204)))]
 async fn end_sessions(State(api): Api, caller: Caller) -> Result<StatusCode, Problem> {
-    let user: UserId = caller.principal.parse().map_err(|_| Problem::forbidden())?;
+    let user = person(&api, &caller)?;
     api.oauth.end_all(user).await.map_err(|error| problems::outage(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -94,6 +94,11 @@ pub fn warehouses_api(api: Arc<Api>) -> axum::Router {
     warehouses::routes(api)
 }
 
+/// `/store/v1/customers` and `/store/v1/me`; who registers becomes a customer of this tenant.
+pub fn customers_api(access: access::Access, tenant: TenantId) -> axum::Router {
+    customers::routes(Arc::new(customers::State { access, tenant }))
+}
+
 /// Builds `storefront-books-api`.
 #[must_use]
 pub fn books(context: &'static Context) -> Building<axum::Router> {
@@ -118,10 +123,7 @@ pub fn customers(context: &'static Context) -> Building<axum::Router> {
     Box::pin(async move {
         let settings: TenantSettings = context.settings()?;
         let table = Table::new(context.dynamodb()?, settings.table);
-        Ok(customers::routes(Arc::new(customers::State {
-            access: access::Access::new(table, context.clock()),
-            tenant: settings.tenant,
-        })))
+        Ok(customers_api(access::Access::new(table, context.clock()), settings.tenant))
     })
 }
 

@@ -70,6 +70,12 @@ impl OAuth {
         Self { table, clock, tokens, provider, tenant, url, directory }
     }
 
+    /// Whose people sign in here.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
     fn entry(&self, event: AuditKind, actor: impl ToString, subject: impl ToString) -> AuditEntry {
         AuditEntry::new(&*self.clock, event, &actor.to_string(), &subject.to_string())
     }
