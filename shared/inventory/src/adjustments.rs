@@ -1,24 +1,26 @@
 //! Stock adjustments: a correction with a reason code, which a second person approves when it is large.
 //!
-//! Up to the tenant's threshold an adjustment is posted at once; above it, it waits until somebody other than who asked
+//! Up to the tenant's limits an adjustment is posted at once; above one of them, it waits until somebody other than who asked
 //! approves or rejects it. The document and the movement are one transaction.
 //!
 //! | access pattern | key |
 //! |---|---|
 //! | an adjustment | pk `T#t#STOCK-ADJUSTMENT#<id>`, sk `ADJUSTMENT` |
 //! | those that wait, oldest first | gsi1 `T#t#STOCK-ADJUSTMENTS#WAITING`, sk `<id>` |
-//! | the threshold | pk `T#t#STOCK-RULES`, sk `RULES` |
+//! | the limits | pk `T#t#STOCK-RULES`, sk `RULES` |
 
+use crate::level::Level;
 use crate::movement::{MAX_UNITS, Movement, Posting};
 use crate::service::{Inventory, StockError};
-use crate::settle::{Attempts, committed};
+use crate::settle::{find, under_way};
 use crate::store::post_with;
-use crate::{LocationId, Refusal, Sku};
+use crate::{LocationId, Sku};
 use kernel::{Clock, TenantId};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use table::{
-    Consistency, Entity, GlobalIndex, Item, Key, Page, Partition, Position, Query, TableError, Transaction, Versioned,
+    Consistency, Entity, Item, Key, Page, Partition, Position, TableError, Transaction, Versioned, until_written,
 };
 
 kernel::typed_id!(
@@ -73,6 +75,17 @@ pub enum AdjustmentState {
     Rejected,
 }
 
+impl AdjustmentState {
+    /// What may happen to it now.
+    #[must_use]
+    pub fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::Waiting => &["approve", "reject"],
+            Self::Posted | Self::Rejected => &[],
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAdjustment {
@@ -99,6 +112,17 @@ pub struct StockAdjustment {
     pub version: u64,
 }
 
+/// Above what an adjustment needs a second person; without limits none does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRules {
+    /// Most units up or down that one person may adjust.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<i64>,
+    /// Most value up or down, in the currency of the location's company.
+    #[serde(rename = "va", default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Decimal>,
+}
+
 /// Why stock was not corrected.
 #[derive(Debug, thiserror::Error)]
 pub enum StockAdjustmentError {
@@ -110,9 +134,6 @@ pub enum StockAdjustmentError {
     /// Lost goods cannot be more, found ones not fewer, and nothing is no adjustment.
     #[error("the reason code does not explain the change")]
     ReasonDoesNotFit,
-    /// A part of a place, or none.
-    #[error("people adjust stock at places only")]
-    Place,
     /// It was posted or rejected already.
     #[error("the adjustment is {0:?}")]
     AlreadyDecided(AdjustmentState),
@@ -121,18 +142,6 @@ pub enum StockAdjustmentError {
     SamePerson,
     #[error(transparent)]
     Stock(#[from] StockError),
-}
-
-impl From<TableError> for StockAdjustmentError {
-    fn from(error: TableError) -> Self {
-        Self::Stock(error.into())
-    }
-}
-
-impl From<Refusal> for StockAdjustmentError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Stock(refusal.into())
-    }
 }
 
 /// Adjustments of every tenant in one table.
@@ -148,9 +157,15 @@ impl Adjustments {
         Self { inventory, clock }
     }
 
-    /// Adjustments of more units than this need a second person from now on; without a threshold none does.
-    pub async fn set_threshold(&self, tenant: &TenantId, units: Option<i64>) -> Result<(), TableError> {
-        self.inventory.table.put(tenant, &Rules { approve_above: units }).await
+    /// Sets above what adjustments need a second person from now on.
+    pub async fn set_rules(&self, tenant: &TenantId, rules: &ApprovalRules) -> Result<(), TableError> {
+        self.inventory.table.put(tenant, rules).await
+    }
+
+    /// Above what adjustments need a second person.
+    pub async fn rules(&self, tenant: &TenantId) -> Result<ApprovalRules, TableError> {
+        let found = self.inventory.table.get::<ApprovalRules>(rules_key(tenant), Consistency::Strong).await?;
+        Ok(found.map(|found| found.value).unwrap_or_default())
     }
 
     /// Posts an adjustment, or lets it wait for approval. The same one asked for again is given as it stands.
@@ -163,16 +178,7 @@ impl Adjustments {
         if !(-MAX_UNITS..=MAX_UNITS).contains(&asked.delta) || !asked.code.explains(asked.delta) {
             return Err(StockAdjustmentError::ReasonDoesNotFit);
         }
-        if asked.location.is_virtual() {
-            return Err(StockAdjustmentError::Place);
-        }
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(adjustment) = self.try_ask(tenant, actor, asked).await? {
-                return Ok(adjustment);
-            }
-            attempts.lost().await?;
-        }
+        until_written(|| self.try_ask(tenant, actor, asked)).await
     }
 
     /// `None` when others were first.
@@ -187,18 +193,23 @@ impl Adjustments {
         if let Some(item) = found.next().flatten() {
             return same(decode(item)?, asked).map(Some);
         }
-        let rules = found.next().flatten().map(Item::decode::<Rules>).transpose()?;
-        let threshold = rules.and_then(|rules| rules.value.approve_above);
-        let waits = threshold.is_some_and(|units| asked.delta.abs() > units);
-        let state = if waits { AdjustmentState::Waiting } else { AdjustmentState::Posted };
-        let adjustment =
-            StockAdjustment { asked: asked.clone(), state, asked_by: actor.to_owned(), decided_by: None, version: 1 };
+        let rules = found.next().flatten().map(Item::decode::<ApprovalRules>).transpose()?;
+        let rules = rules.map(|rules| rules.value).unwrap_or_default();
+        let (asked_by, state) = (actor.to_owned(), AdjustmentState::Posted);
+        let mut adjustment = StockAdjustment { asked: asked.clone(), state, asked_by, decided_by: None, version: 1 };
         let mut transaction = self.inventory.table.transaction(tenant);
-        transaction.create(&AdjustmentItem::from(&adjustment));
+        let mut waits = rules.units.is_some_and(|most| asked.delta.abs() > most);
         if !waits {
-            self.post(&mut transaction, &adjustment, actor).await?;
+            let value = self.post(&mut transaction, &adjustment, actor).await?;
+            waits = rules.value.is_some_and(|most| value > most);
         }
-        Ok(committed(transaction).await?.then_some(adjustment))
+        if waits {
+            adjustment.state = AdjustmentState::Waiting;
+            // Nothing is posted yet.
+            transaction = self.inventory.table.transaction(tenant);
+        }
+        transaction.create(&AdjustmentItem::from(&adjustment));
+        Ok(transaction.commit_if_current().await?.then_some(adjustment))
     }
 
     /// Approves or rejects an adjustment that waits. Deciding it again the same way gives it as it stands.
@@ -209,13 +220,7 @@ impl Adjustments {
         id: StockAdjustmentId,
         approve: bool,
     ) -> Result<StockAdjustment, StockAdjustmentError> {
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(adjustment) = self.try_decide(tenant, actor, id, approve).await? {
-                return Ok(adjustment);
-            }
-            attempts.lost().await?;
-        }
+        until_written(|| self.try_decide(tenant, actor, id, approve)).await
     }
 
     /// `None` when others were first.
@@ -242,7 +247,7 @@ impl Adjustments {
         if approve {
             self.post(&mut transaction, &after, actor).await?;
         }
-        Ok(committed(transaction).await?.then_some(after))
+        Ok(transaction.commit_if_current().await?.then_some(after))
     }
 
     /// An adjustment.
@@ -251,8 +256,7 @@ impl Adjustments {
         tenant: &TenantId,
         id: StockAdjustmentId,
     ) -> Result<Option<StockAdjustment>, TableError> {
-        let found = self.inventory.table.get_item(adjustment_key(tenant, id), Consistency::Strong).await?;
-        found.map(decode).transpose()
+        find(&self.inventory.table, adjustment_key(tenant, id), decode).await
     }
 
     /// A page of those that wait, oldest first.
@@ -262,16 +266,16 @@ impl Adjustments {
         start: Option<Position>,
         limit: usize,
     ) -> Result<Page<StockAdjustment>, TableError> {
-        let query = Query::index(GlobalIndex::Gsi1, worklist(tenant)).start(start).limit(limit);
-        self.inventory.table.query_items(query).await?.try_map(decode)
+        under_way(&self.inventory.table, worklist(tenant), (start, limit), decode).await
     }
 
+    /// Gives the value that was added or taken away.
     async fn post(
         &self,
         transaction: &mut Transaction,
         adjustment: &StockAdjustment,
         actor: &str,
-    ) -> Result<(), StockAdjustmentError> {
+    ) -> Result<Decimal, StockAdjustmentError> {
         let NewAdjustment { id, location, sku, delta, code, note } = &adjustment.asked;
         let level = self.inventory.valued_level(transaction.tenant(), location, sku).await?;
         let movements = [Movement::StockAdjusted { delta: *delta }];
@@ -284,8 +288,9 @@ impl Adjustments {
             reason: Some(reason),
             effective_at: self.clock.now(),
         };
-        post_with(transaction, &level, &layers, &movements, &posting)?;
-        Ok(())
+        let after = post_with(transaction, &level, &layers, &movements, &posting)?;
+        let value = |level: &Level| level.cost.map_or(Decimal::ZERO, |cost| cost.value);
+        Ok((value(&after) - value(&level)).abs())
     }
 }
 
@@ -302,18 +307,11 @@ fn same(known: StockAdjustment, asked: &NewAdjustment) -> Result<StockAdjustment
     different.map_or(Ok(known), |field| Err(StockAdjustmentError::ExistsWithDifferent(field)))
 }
 
-/// What a tenant demands of adjustments.
-#[derive(Debug, Serialize, Deserialize)]
-struct Rules {
-    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
-    approve_above: Option<i64>,
-}
-
 fn rules_key(tenant: &TenantId) -> Key {
     Key::tenant(tenant, &["STOCK-RULES"], &["RULES"])
 }
 
-impl Entity for Rules {
+impl Entity for ApprovalRules {
     const KIND: &'static str = "stock-rules";
     fn key(&self, tenant: &TenantId) -> Key {
         rules_key(tenant)

@@ -26,6 +26,17 @@ pub enum CountState {
     Cancelled,
 }
 
+impl CountState {
+    /// What may happen to a count in it.
+    #[must_use]
+    pub fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::Open | Self::Recount => &["enter", "submit", "cancel"],
+            Self::Posted | Self::Cancelled => &[],
+        }
+    }
+}
+
 /// One item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountLine {

@@ -12,13 +12,13 @@ use crate::count::{Count, CountId, CountLine, CountRefused, CountState, MAX_ITEM
 use crate::level::Refusal;
 use crate::movement::{Movement, Posting};
 use crate::service::{Inventory, StockError};
-use crate::settle::{Attempts, committed};
+use crate::settle::{find, under_way};
 use crate::store::{post_with, put_level};
 use crate::{LocationId, Sku};
 use kernel::{Clock, TenantId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use table::{Consistency, Entity, GlobalIndex, Item, Key, Page, Partition, Position, Query, TableError, Versioned};
+use table::{Entity, Item, Key, Page, Partition, Position, TableError, Versioned, until_written};
 
 /// What is to be counted, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,18 +59,6 @@ pub enum CountError {
     Stock(#[from] StockError),
 }
 
-impl From<TableError> for CountError {
-    fn from(error: TableError) -> Self {
-        Self::Stock(error.into())
-    }
-}
-
-impl From<Refusal> for CountError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Stock(refusal.into())
-    }
-}
-
 /// Counts of every tenant in one table.
 #[derive(Debug, Clone)]
 pub struct Counts {
@@ -87,22 +75,13 @@ impl Counts {
     /// Freezes the items and starts to count them. Starting the same count again gives it as it stands.
     pub async fn start(&self, tenant: &TenantId, new: &NewCount) -> Result<Count, CountError> {
         let repeated = |n: usize| new.items.iter().take(n).any(|sku| new.items.get(n) == Some(sku));
-        if !(1..=MAX_ITEMS).contains(&new.items.len())
-            || (0..new.items.len()).any(repeated)
-            || new.location.is_virtual()
-        {
+        if !(1..=MAX_ITEMS).contains(&new.items.len()) || (0..new.items.len()).any(repeated) {
             return Err(CountRefused::Items.into());
         }
         if !(0..=crate::MAX_UNITS).contains(&new.tolerance) {
             return Err(CountRefused::Figure.into());
         }
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(count) = self.try_start(tenant, new).await? {
-                return Ok(count);
-            }
-            attempts.lost().await?;
-        }
+        until_written(|| self.try_start(tenant, new)).await
     }
 
     /// `None` when others were first.
@@ -131,13 +110,12 @@ impl Counts {
             version: 1,
         };
         transaction.create(&CountItem::from(&count));
-        Ok(committed(transaction).await?.then_some(count))
+        Ok(transaction.commit_if_current().await?.then_some(count))
     }
 
     /// A count.
     pub async fn count(&self, tenant: &TenantId, id: CountId) -> Result<Option<Count>, TableError> {
-        let found = self.inventory.table.get_item(count_key(tenant, id), Consistency::Strong).await?;
-        found.map(decode).transpose()
+        find(&self.inventory.table, count_key(tenant, id), decode).await
     }
 
     /// A page of the counts that are under way, oldest first.
@@ -147,8 +125,7 @@ impl Counts {
         start: Option<Position>,
         limit: usize,
     ) -> Result<Page<Count>, TableError> {
-        let query = Query::index(GlobalIndex::Gsi1, worklist(tenant)).start(start).limit(limit);
-        self.inventory.table.query_items(query).await?.try_map(decode)
+        under_way(&self.inventory.table, worklist(tenant), (start, limit), decode).await
     }
 
     /// Takes a step of the count as the caller saw it.
@@ -159,13 +136,7 @@ impl Counts {
         (id, seen): (CountId, u64),
         step: &CountStep,
     ) -> Result<Count, CountError> {
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(count) = self.try_step(tenant, actor, (id, seen), step).await? {
-                return Ok(count);
-            }
-            attempts.lost().await?;
-        }
+        until_written(|| self.try_step(tenant, actor, (id, seen), step)).await
     }
 
     /// `None` when others made promises of the same stock first.
@@ -191,7 +162,7 @@ impl Counts {
         if count.is_over() {
             self.let_go(&mut transaction, &count, actor).await?;
         }
-        Ok(committed(transaction).await?.then_some(count))
+        Ok(transaction.commit_if_current().await?.then_some(count))
     }
 
     /// Lets the levels go, set to what was counted when the count is posted.

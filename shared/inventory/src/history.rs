@@ -41,6 +41,17 @@ impl Inventory {
         page.items.into_iter().next().map(|entry| entry.value.try_into()).transpose()
     }
 
+    /// The entry with this time and sequence.
+    pub async fn entry(
+        &self,
+        tenant: &TenantId,
+        at: (&LocationId, &Sku),
+        (time, seq): (Timestamp, u64),
+    ) -> Result<Option<Entry>, TableError> {
+        let found = self.as_of(tenant, at, time, Some(seq)).await?;
+        Ok(found.filter(|entry| entry.seq == seq))
+    }
+
     /// Proves a level from the first entry of its ledger, and its cost layers. Repairs nothing.
     pub async fn prove(&self, tenant: &TenantId, location: &LocationId, sku: &Sku) -> Result<Level, StockError> {
         Ok(self.rebuild(tenant, (location, sku), None).await?.0)

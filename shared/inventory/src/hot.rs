@@ -14,12 +14,12 @@
 use crate::level::Level;
 use crate::movement::{Movement, Posting};
 use crate::service::{Inventory, StockError};
-use crate::settle::{Attempts, committed};
 use crate::store::{decode_level, level_key, post};
 use crate::{LocationId, Sku};
 use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
-use table::{Consistency, Entity, GlobalIndex, Key, Partition, Query, TableError};
+use std::ops::Add;
+use table::{Consistency, Entity, GlobalIndex, Key, Partition, Query, TableError, until_written};
 
 /// Most shards of one item.
 pub const MAX_SHARDS: u8 = 32;
@@ -48,6 +48,14 @@ pub struct Rebalanced {
     pub given: i64,
     /// Units that came back from shards.
     pub returned: i64,
+}
+
+impl Add for Rebalanced {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        let (taken, given) = (self.taken + other.taken, self.given + other.given);
+        Self { taken, given, returned: self.returned + other.returned }
+    }
 }
 
 impl HotItem {
@@ -107,16 +115,27 @@ impl Inventory {
         location: &LocationId,
         sku: &Sku,
         shards: u8,
-    ) -> Result<HotItem, TableError> {
+    ) -> Result<HotItem, StockError> {
+        until_written(|| self.try_make_hot(tenant, location, sku, shards.min(MAX_SHARDS))).await
+    }
+
+    /// `None` when others were first.
+    async fn try_make_hot(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        sku: &Sku,
+        shards: u8,
+    ) -> Result<Option<HotItem>, StockError> {
         let known = self.table.get::<HotItem>(HotItem::key_of(tenant, location, sku), Consistency::Strong).await?;
         let most = known.as_ref().map_or(0, |known| known.value.most.max(known.value.shards));
-        let shards = shards.min(MAX_SHARDS);
         let item = HotItem { location: location.clone(), sku: sku.clone(), shards, most: most.max(shards) };
+        let mut transaction = self.table.transaction(tenant);
         match known {
-            Some(known) => self.table.update(tenant, &item, known.version).await.map(drop)?,
-            None => self.table.create(tenant, &item).await?,
-        }
-        Ok(item)
+            Some(known) => transaction.put_versioned(&item, known.version),
+            None => transaction.create(&item),
+        };
+        Ok(transaction.commit_if_current().await?.then_some(item))
     }
 
     /// How an item is spread; `None` when it never was.
@@ -162,16 +181,8 @@ impl Inventory {
         order.sort_by_key(|(n, _)| levels.get(n + 1).map_or(0, |shard| -shard.available()));
         for (number, place) in order {
             let target = if number < usize::from(item.shards) { share } else { 0 };
-            let mut attempts = Attempts::default();
-            loop {
-                if let Some(moved) = self.try_rebalance(tenant, item, &place, target, &posting).await? {
-                    done.taken += moved.taken;
-                    done.given += moved.given;
-                    done.returned += moved.returned;
-                    break;
-                }
-                attempts.lost().await?;
-            }
+            let moved = until_written(|| self.try_rebalance(tenant, item, &place, target, &posting)).await;
+            done = done + moved?;
         }
         Ok(done)
     }
@@ -185,10 +196,7 @@ impl Inventory {
     ) -> Result<Rebalanced, StockError> {
         let mut done = Rebalanced::default();
         for item in self.table.query_all::<HotItem>(Query::index(GlobalIndex::Gsi1, all(tenant))).await? {
-            let moved = self.rebalance(tenant, &item.value, actor, now).await?;
-            done.taken += moved.taken;
-            done.given += moved.given;
-            done.returned += moved.returned;
+            done = done + self.rebalance(tenant, &item.value, actor, now).await?;
         }
         Ok(done)
     }
@@ -224,7 +232,7 @@ impl Inventory {
         let mut transaction = self.table.transaction(tenant);
         post(&mut transaction, &own, &at_own, posting)?;
         post(&mut transaction, &shard, &at_shard, posting)?;
-        Ok(committed(transaction).await?.then_some(moved))
+        Ok(transaction.commit_if_current().await?.then_some(moved))
     }
 }
 

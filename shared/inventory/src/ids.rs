@@ -2,7 +2,7 @@
 //!
 //! All are chosen by people or by other systems, so they are checked text and not generated ids.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -69,10 +69,10 @@ checked_name!(
 );
 
 checked_name!(
-    /// A place that holds stock, such as a warehouse: `alpha`. Parts of places and places that are none, which only this
-    /// crate makes, have a `~` in their name.
+    /// A place that holds stock, such as a warehouse: `alpha`. Parts of places and places that are none have a `~` in their
+    /// name; only this crate makes them, and nobody outside can name one.
     LocationId, "location", 40, "a-z, 0-9 and '-'",
-    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'~')
+    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
 );
 
 impl LocationId {
@@ -86,7 +86,12 @@ impl LocationId {
         Self(format!("~{}", transfer.to_ascii_lowercase()))
     }
 
-    /// Whether it is a part of a place, or none: people can neither send goods there nor count them.
+    /// A place as it is stored with levels and reservations: parts of places too. `#[serde(deserialize_with)]`.
+    pub fn stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+
+    /// Whether it is a part of a place, or none: nobody offers or counts what is there.
     #[must_use]
     pub fn is_virtual(&self) -> bool {
         self.0.contains('~')
@@ -109,6 +114,21 @@ mod tests {
             assert!(bad.parse::<Sku>().is_err(), "{bad:?}");
         }
         assert!("Alpha".parse::<LocationId>().is_err());
+    }
+
+    #[test]
+    fn parts_of_places_can_be_stored_and_not_named() {
+        #[derive(Deserialize)]
+        struct Row(#[serde(deserialize_with = "LocationId::stored")] LocationId);
+        let part = "alpha".parse::<LocationId>().unwrap().part(3);
+        let text = serde_json::to_string(&part).unwrap();
+        assert_eq!(serde_json::from_str::<Row>(&text).unwrap().0, part);
+        assert!(part.is_virtual() && part.as_str().parse::<LocationId>().is_err());
+        assert!(serde_json::from_str::<LocationId>(&text).is_err());
+    }
+
+    #[test]
+    fn a_location_is_lower_case() {
         assert_eq!("alpha-2".parse::<LocationId>().map(String::from).as_deref(), Ok("alpha-2"));
     }
 }

@@ -3,8 +3,8 @@
 //! Pure files: [`balances`], [`level`] (what movements do to balances), [`movement`], [`valuation`] (what they do to cost),
 //! [`ledger`] (hash chain and its proof), [`allocation`] (which location ships what), [`locations`] (which places ship),
 //! [`company`] (whose rules), [`kit`], [`reservation`], [`transfer`], [`count`]. Over the table: the use cases of [`service`] (levels), [`history`]
-//! (ledgers), [`value`], [`reservations`], [`hot`], [`transfers`], [`counts`] and [`adjustments`]; [`settle`] (documents written with their
-//! stock) and [`store`] (items and keys).
+//! (ledgers), [`value`], [`movements`], [`reservations`], [`hot`], [`transfers`], [`counts`] and [`adjustments`]; `settle` (what documents
+//! have in common) and [`store`] (items and keys).
 //!
 //! It does not know orders, customers or prices: a movement names its source document as text. It does not decide
 //! when stock is promised; `sales` does, and posts the movements in its own transaction.
@@ -23,10 +23,11 @@ pub mod ledger;
 pub mod level;
 pub mod locations;
 pub mod movement;
+pub mod movements;
 pub mod reservation;
 pub mod reservations;
 pub mod service;
-pub mod settle;
+mod settle;
 pub mod store;
 pub mod transfer;
 pub mod transfers;

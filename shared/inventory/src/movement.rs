@@ -35,7 +35,7 @@ pub enum Condition {
 
 /// Something that happened to the stock of one item at one location. Quantities are whole units of the item's smallest
 /// unit, amounts are in the currency of the location's company.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Movement {
     /// Units were found, lost, or corrected by a person. Found units come in at what the others cost.
     StockAdjusted {

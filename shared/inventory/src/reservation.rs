@@ -57,6 +57,17 @@ pub enum State {
     Expired,
 }
 
+impl State {
+    /// What may happen to a reservation in it.
+    #[must_use]
+    pub fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::Pending => &["commit", "release", "extend"],
+            Self::Committed | Self::Released | Self::Expired => &[],
+        }
+    }
+}
+
 /// What happens to a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {

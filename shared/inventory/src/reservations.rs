@@ -19,15 +19,17 @@ use crate::reservation::{
     needs,
 };
 use crate::service::StockError;
-use crate::settle::{Attempts, committed};
+use crate::settle::find;
 use crate::store::{decode_level, level_key, post};
 use crate::{LocationId, Sku};
 use kernel::{Clock, Event, TenantId, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use table::{Consistency, Entity, GlobalIndex, Item, Key, Partition, Query, Table, TableError, Versioned};
+use table::{
+    Consistency, Entity, GlobalIndex, Item, Key, Partition, Query, Table, TableError, Versioned, until_written,
+};
 
 /// Event: the time of a reservation was over.
 pub const RESERVATION_EXPIRED: &str = "inventory.reservation.expired.v1";
@@ -84,12 +86,6 @@ pub enum ReservationError {
     Stock(#[from] StockError),
 }
 
-impl From<TableError> for ReservationError {
-    fn from(error: TableError) -> Self {
-        Self::Stock(error.into())
-    }
-}
-
 /// Why a kit was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum KitError {
@@ -123,13 +119,7 @@ impl Reservations {
         if !(1..=MAX_LEVELS).contains(&request.lines.len()) || !request.lines.iter().all(in_range) {
             return Err(ReservationError::Lines);
         }
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(reserved) = self.try_reserve(tenant, actor, request).await? {
-                return Ok(reserved);
-            }
-            attempts.lost().await?;
-        }
+        until_written(|| self.try_reserve(tenant, actor, request)).await
     }
 
     /// `None` when others were first.
@@ -175,12 +165,12 @@ impl Reservations {
         for (level, quantity) in taken {
             post(&mut transaction, level, &[Movement::Reserved { quantity }], &posting).map_err(StockError::from)?;
         }
-        Ok(committed(transaction).await?.then_some(Reserved::New(reservation)))
+        Ok(transaction.commit_if_current().await?.then_some(Reserved::New(reservation)))
     }
 
     /// A reservation.
     pub async fn reservation(&self, tenant: &TenantId, id: ReservationId) -> Result<Option<Reservation>, TableError> {
-        self.table.get_item(reservation_key(tenant, id), Consistency::Strong).await?.map(decode).transpose()
+        find(&self.table, reservation_key(tenant, id), decode).await
     }
 
     /// Takes a step. A step that was taken before gives the reservation as it stands.
@@ -191,13 +181,7 @@ impl Reservations {
         id: ReservationId,
         step: Step,
     ) -> Result<Reservation, ReservationError> {
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(reservation) = self.try_step(tenant, actor, id, step).await? {
-                return Ok(reservation);
-            }
-            attempts.lost().await?;
-        }
+        until_written(|| self.try_step(tenant, actor, id, step)).await
     }
 
     /// `None` when others were first.
@@ -232,7 +216,7 @@ impl Reservations {
             let data = json!({ "reservationId": id, "source": after.source });
             transaction.event(&Event::new(RESERVATION_EXPIRED, tenant, id, after.version, data, &*self.clock));
         }
-        Ok(committed(transaction).await?.then_some(after))
+        Ok(transaction.commit_if_current().await?.then_some(after))
     }
 
     /// Lets those expire whose time is over, oldest first, at most so many; gives how many did.
@@ -362,7 +346,7 @@ struct ReservationItem {
     state: State,
     #[serde(rename = "ln")]
     lines: Vec<Line>,
-    #[serde(rename = "u")]
+    #[serde(rename = "u", deserialize_with = "stored_units")]
     units: Vec<(LocationId, Sku, i64)>,
     #[serde(rename = "pt", default, skip_serializing_if = "std::ops::Not::not")]
     partial: bool,
@@ -372,6 +356,13 @@ struct ReservationItem {
     expires_at: Timestamp,
     #[serde(rename = "src")]
     source: String,
+}
+
+fn stored_units<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(LocationId, Sku, i64)>, D::Error> {
+    #[derive(Deserialize)]
+    struct Units(#[serde(deserialize_with = "LocationId::stored")] LocationId, Sku, i64);
+    let units = Vec::<Units>::deserialize(deserializer)?;
+    Ok(units.into_iter().map(|Units(place, sku, units)| (place, sku, units)).collect())
 }
 
 fn reservation_key(tenant: &TenantId, id: ReservationId) -> Key {

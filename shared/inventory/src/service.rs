@@ -6,17 +6,13 @@
 
 use crate::ledger::Broken;
 use crate::level::{Level, Refusal};
-use crate::movement::{Movement, Observation, Posting};
-use crate::store::{at_location, decode_level, level_key, post_with};
+use crate::movement::{MAX_UNITS, Movement, Observation, Posting};
+use crate::store::{at_location, decode_level, level_key, post_with, put_level};
 use crate::{LocationId, Sku};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use kernel::{Backoff, Event, TenantId};
-use std::time::Duration;
-use table::{Consistency, GlobalIndex, Item, Page, Position, Query, Table, TableError, TransactionError};
-
-/// Movements of one level are serialised by its version; under contention the loser tries again, this often.
-const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(5), Duration::from_millis(200), 20);
+use kernel::{Event, TenantId};
+use table::{Attempts, Consistency, GlobalIndex, Item, Page, Position, Query, Table, TableError, until_written};
 
 /// Rows absorbed at the same time.
 const ROWS_AT_ONCE: usize = 8;
@@ -42,6 +38,16 @@ pub enum StockError {
     /// The table did not do it.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+/// Why a backorder limit was not set.
+#[derive(Debug, thiserror::Error)]
+pub enum BackorderError {
+    /// The level is not at the version the caller saw.
+    #[error("the level has changed; it is at version {0}")]
+    Stale(u64),
+    #[error(transparent)]
+    Stock(#[from] StockError),
 }
 
 /// What absorbing a page of a location's rows did.
@@ -108,26 +114,57 @@ impl Inventory {
         posting: &Posting,
         event: &(dyn Fn(&Level) -> Option<Event> + Sync),
     ) -> Result<Level, StockError> {
-        for attempt in 1.. {
+        let mut attempts = Attempts::default();
+        loop {
             let layers = self.layers_for(tenant, &level, movements).await?;
             let mut transaction = self.table.transaction(tenant);
             let next = post_with(&mut transaction, &level, &layers, movements, posting)?;
             if let Some(event) = event(&next) {
                 transaction.event(&event);
             }
-            match transaction.commit().await {
-                Ok(()) => return Ok(next),
-                Err(TransactionError::Table(error)) => return Err(error.into()),
-                // Someone else moved it first: wait a moment and apply the movements to what it is now.
-                Err(TransactionError::Conditions(_) | TransactionError::TokenReused) => {}
+            if transaction.commit_if_current().await? {
+                return Ok(next);
             }
-            let Some(wait) = CONTENTION.delay(attempt, &mut fastrand::Rng::new()) else { break };
-            tokio::time::sleep(wait).await;
+            // Someone else moved it first: the movements are applied to what it is now.
+            attempts.lost().await?;
             let starting = level.cost;
             level = self.level(tenant, &level.location, &level.sku).await?;
             level.cost = level.cost.or(starting);
         }
-        Err(StockError::Contended)
+    }
+
+    /// Lets so many units be promised beyond what there is, 0 for none; of the level as the caller saw it, if they say so. What is
+    /// promised already stays promised. No goods move, so the ledger does not tell of it.
+    pub async fn set_backorder(
+        &self,
+        tenant: &TenantId,
+        at: (&LocationId, &Sku),
+        units: i64,
+        seen: Option<u64>,
+    ) -> Result<Level, BackorderError> {
+        if !(0..=MAX_UNITS).contains(&units) {
+            return Err(Refusal::OutOfRange(units).into());
+        }
+        until_written(|| self.try_set_backorder(tenant, at, units, seen)).await
+    }
+
+    /// `None` when others were first.
+    async fn try_set_backorder(
+        &self,
+        tenant: &TenantId,
+        (location, sku): (&LocationId, &Sku),
+        units: i64,
+        seen: Option<u64>,
+    ) -> Result<Option<Level>, BackorderError> {
+        let mut level = self.level(tenant, location, sku).await?;
+        if seen.is_some_and(|seen| seen != level.version) {
+            return Err(BackorderError::Stale(level.version));
+        }
+        level.backorder = units;
+        let mut transaction = self.table.transaction(tenant);
+        put_level(&mut transaction, &level);
+        level.version += 1;
+        Ok(transaction.commit_if_current().await?.then_some(level))
     }
 
     /// Absorbs a page of what a location counted, each row with its own version. Rows move forward only, and what is

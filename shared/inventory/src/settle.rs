@@ -1,41 +1,59 @@
-//! The one way in which a document (a reservation, a transfer, a shipment) and the stock it moves are written together.
-//!
-//! Read the document and the levels, decide, write all in one transaction under the versions that were read; when others
-//! were first, wait a moment and begin again. The document that is there already is the answer.
+//! What the documents of stock (reservations, transfers, counts, adjustments, movements) have in common: each is found by
+//! its key, those under way are a list, and each is written in one transaction with the stock it moves
+//! ([`table::until_written`]), so that what goes wrong with stock goes wrong with them.
 
-use crate::service::StockError;
-use kernel::Backoff;
-use std::time::Duration;
-use table::{TableError, Transaction, TransactionError};
+use crate::adjustments::StockAdjustmentError;
+use crate::counts::CountError;
+use crate::level::Refusal;
+use crate::movements::MovementError;
+use crate::reservations::ReservationError;
+use crate::service::{BackorderError, StockError};
+use crate::transfers::TransferError;
+use table::{Consistency, Contended, GlobalIndex, Item, Key, Page, Partition, Position, Query, Table, TableError};
 
-/// Documents that move the same item are serialised by its version. The loser begins again, this often. The waits grow
-/// until even a crowd is spread so thin that most find nobody else between their read and their write; all together
-/// they end well before the function's time does.
-const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(20), Duration::from_secs(2), 10);
+/// Reads a document from its item.
+type Decode<T> = fn(Item) -> Result<T, TableError>;
 
-/// Counts how often others were first.
-#[derive(Debug, Default)]
-pub struct Attempts(u32);
+/// A document.
+pub(crate) async fn find<T>(table: &Table, key: Key, decode: Decode<T>) -> Result<Option<T>, TableError> {
+    table.get_item(key, Consistency::Strong).await?.map(decode).transpose()
+}
 
-impl Attempts {
-    /// Waits before the next attempt, or says that there was contention enough.
-    pub async fn lost(&mut self) -> Result<(), StockError> {
-        self.0 += 1;
-        let wait = CONTENTION.delay(self.0, &mut fastrand::Rng::new()).ok_or(StockError::Contended)?;
-        tokio::time::sleep(wait).await;
-        Ok(())
+/// A page of the documents of a worklist, oldest first.
+pub(crate) async fn under_way<T>(
+    table: &Table,
+    worklist: Partition,
+    (start, limit): (Option<Position>, usize),
+    decode: Decode<T>,
+) -> Result<Page<T>, TableError> {
+    let query = Query::index(GlobalIndex::Gsi1, worklist).start(start).limit(limit);
+    table.query_items(query).await?.try_map(decode)
+}
+
+impl From<Contended> for StockError {
+    fn from(_: Contended) -> Self {
+        Self::Contended
     }
 }
 
-/// Whether it was written; not, when what was read is not how things are any more.
-pub async fn committed(transaction: Transaction) -> Result<bool, TableError> {
-    match transaction.commit().await {
-        Ok(()) => Ok(true),
-        Err(
-            TransactionError::Conditions(_)
-            | TransactionError::TokenReused
-            | TransactionError::Table(TableError::Conflict(_)),
-        ) => Ok(false),
-        Err(TransactionError::Table(error)) => Err(error),
-    }
+macro_rules! fails_as_stock_does {
+    ($($error:ty),+) => {$(
+        impl From<TableError> for $error {
+            fn from(error: TableError) -> Self {
+                Self::Stock(error.into())
+            }
+        }
+        impl From<Refusal> for $error {
+            fn from(refusal: Refusal) -> Self {
+                Self::Stock(refusal.into())
+            }
+        }
+        impl From<Contended> for $error {
+            fn from(contended: Contended) -> Self {
+                Self::Stock(contended.into())
+            }
+        }
+    )+};
 }
+
+fails_as_stock_does!(ReservationError, TransferError, CountError, StockAdjustmentError, MovementError, BackorderError);

@@ -27,7 +27,7 @@ use table::{Entity, Item, Key, Partition, Query, TableError, Transaction, Versio
 pub(crate) struct LevelItem {
     #[serde(rename = "k")]
     sku: Sku,
-    #[serde(rename = "l")]
+    #[serde(rename = "l", deserialize_with = "LocationId::stored")]
     location: LocationId,
     #[serde(rename = "oh")]
     on_hand: i64,
@@ -72,7 +72,7 @@ pub(crate) struct LevelItem {
 pub(crate) struct EntryItem {
     #[serde(rename = "k")]
     sku: Sku,
-    #[serde(rename = "l")]
+    #[serde(rename = "l", deserialize_with = "LocationId::stored")]
     location: LocationId,
     #[serde(rename = "n")]
     seq: u64,
@@ -135,7 +135,7 @@ pub(crate) struct EntryItem {
 pub(crate) struct LayerItem {
     #[serde(rename = "k")]
     sku: Sku,
-    #[serde(rename = "l")]
+    #[serde(rename = "l", deserialize_with = "LocationId::stored")]
     location: LocationId,
     #[serde(rename = "n")]
     receipt: u64,

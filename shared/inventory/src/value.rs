@@ -5,12 +5,12 @@ use crate::level::{Cost, Level, Refusal};
 use crate::movement::{Movement, Posting};
 use crate::service::{Inventory, StockError};
 use crate::store::{LayerItem, at_location, decode_level, layer_key, layers, level_key};
-use crate::valuation::{Layer, Method, Unvaluable};
+use crate::valuation::{Layer, Method, Unvaluable, share};
 use crate::{CompanyId, LocationId, Sku};
 use futures::future::try_join_all;
 use kernel::{Event, TenantId, Timestamp};
 use rust_decimal::Decimal;
-use table::{Consistency, GlobalIndex, Page, Position, Query, TableError};
+use table::{Consistency, GlobalIndex, Item, Page, Position, Query, TableError};
 
 /// Most layers one movement may use up: each is an action of a transaction that has at most 100.
 pub const MAX_LAYERS: usize = 80;
@@ -108,9 +108,19 @@ impl Inventory {
     ) -> Result<Level, TableError> {
         let keys = [level_key(tenant, location, sku), Belonging::key_of(tenant, location)];
         let mut found = self.table.get_many(&keys, Consistency::Strong).await?.into_iter();
-        let level = found.next().flatten();
+        self.valued(tenant, (location, sku), found.next().flatten(), found.next().flatten()).await
+    }
+
+    /// The same, from its item and that of its location's company, as far as they are there.
+    pub(crate) async fn valued(
+        &self,
+        tenant: &TenantId,
+        (location, sku): (&LocationId, &Sku),
+        level: Option<Item>,
+        belonging: Option<Item>,
+    ) -> Result<Level, TableError> {
         let mut level = level.map_or_else(|| Ok(Level::empty(sku.clone(), location.clone())), decode_level)?;
-        if let (None, Some(belonging)) = (level.cost, found.next().flatten()) {
+        if let (None, Some(belonging)) = (level.cost, belonging) {
             let company = self.company(tenant, &belonging.decode::<Belonging>()?.value.company).await?;
             level.cost = company.map(|company| Cost::starting(company.policy));
         }
@@ -157,17 +167,51 @@ impl Inventory {
     ) -> Result<Page<Worth>, TableError> {
         let query = Query::index(GlobalIndex::Gsi2, at_location(tenant, location)).start(start).limit(limit);
         let page = self.table.query_items(query).await?.try_map(decode_level)?;
-        let rows = page.items.iter().map(async |level| {
-            let entry = self.as_of(tenant, (location, &level.sku), instant, None).await?;
-            Ok::<_, TableError>(Worth {
-                location: location.clone(),
-                sku: level.sku.clone(),
-                on_hand: entry.as_ref().map_or(0, |entry| entry.after.on_hand),
-                value: entry.as_ref().and_then(|entry| entry.value).map(|value| value.after),
-                seq: entry.map_or(0, |entry| entry.seq),
-            })
-        });
+        let rows = page.items.iter().map(|level| self.worth(tenant, (location, &level.sku), instant));
         Ok(Page { items: try_join_all(rows).await?, next: page.next })
+    }
+
+    /// What an item was worth at `instant`, at each location of a company, by location.
+    pub async fn worth_of_item(
+        &self,
+        tenant: &TenantId,
+        company: &CompanyId,
+        sku: &Sku,
+        instant: Timestamp,
+    ) -> Result<Vec<Worth>, TableError> {
+        let locations = self.locations_of(tenant, company).await?;
+        try_join_all(locations.iter().map(|location| self.worth(tenant, (location, sku), instant))).await
+    }
+
+    async fn worth(
+        &self,
+        tenant: &TenantId,
+        (location, sku): (&LocationId, &Sku),
+        instant: Timestamp,
+    ) -> Result<Worth, TableError> {
+        let entry = self.as_of(tenant, (location, sku), instant, None).await?;
+        Ok(Worth {
+            location: location.clone(),
+            sku: sku.clone(),
+            on_hand: entry.as_ref().map_or(0, |entry| entry.after.on_hand),
+            value: entry.as_ref().and_then(|entry| entry.value).map(|value| value.after),
+            seq: entry.map_or(0, |entry| entry.seq),
+        })
+    }
+
+    /// What so many of the units had cost that left with a ledger entry, to `decimals`: for when they come back. `None` when
+    /// it is no entry with which so many units of known cost left.
+    pub async fn cost_left_with(
+        &self,
+        tenant: &TenantId,
+        at: (&LocationId, &Sku),
+        entry: (Timestamp, u64),
+        (units, decimals): (i64, u32),
+    ) -> Result<Option<Decimal>, TableError> {
+        let Some(entry) = self.entry(tenant, at, entry).await? else { return Ok(None) };
+        let left = -entry.delta.on_hand;
+        let cost = entry.value.filter(|_| (1..=left).contains(&units)).map(|value| -value.booked.value_delta);
+        Ok(cost.and_then(|cost| share(cost, units, left, decimals).ok()))
     }
 
     /// The value of everything at a location at `instant`, in its company's currency.
@@ -195,14 +239,18 @@ impl Inventory {
         company: &CompanyId,
         instant: Timestamp,
     ) -> Result<Vec<(LocationId, Decimal)>, TableError> {
-        let locations = self.table.query_all::<Belonging>(Belonging::of(tenant, company)).await?;
+        let locations = self.locations_of(tenant, company).await?;
         let mut values = Vec::with_capacity(locations.len());
-        for found in locations {
-            let location = found.value.location;
+        for location in locations {
             let value = self.value_of_location(tenant, &location, instant).await?;
             values.push((location, value));
         }
         Ok(values)
+    }
+
+    async fn locations_of(&self, tenant: &TenantId, company: &CompanyId) -> Result<Vec<LocationId>, TableError> {
+        let found = self.table.query_all::<Belonging>(Belonging::of(tenant, company)).await?;
+        Ok(found.into_iter().map(|found| found.value.location).collect())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use inventory::locations::TooManyLocations;
 use inventory::{Location, LocationId, Locations};
+<<<<<<< HEAD
 use kernel::{Backoff, Clock, TenantId};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,6 +11,11 @@ use table::{Cached, Consistency, Table, TableError};
 
 /// Registrations and health checks of a few warehouses: collisions are rare and short.
 const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(20), Duration::from_millis(200), 10);
+=======
+use kernel::{Clock, TenantId};
+use std::sync::Arc;
+use table::{Consistency, Contended, Table, TableError, until_written};
+>>>>>>> eed37ea (Movements as documents, backorder limits, approval by value; contention has one driver; nobody can name a part of a place)
 
 /// How old what [`Registry::recent`] knows may be: a small part of the minute between two health checks.
 const RECENT: Duration = Duration::from_secs(10);
@@ -36,6 +42,12 @@ pub enum RegistryError {
     /// The table did not do it.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl From<Contended> for RegistryError {
+    fn from(_: Contended) -> Self {
+        Self::Contended
+    }
 }
 
 impl Registry {
@@ -102,24 +114,28 @@ impl Registry {
         tenant: &TenantId,
         edit: &(dyn Fn(&mut Locations) -> Result<bool, TooManyLocations> + Sync),
     ) -> Result<Locations, RegistryError> {
-        for attempt in 1.. {
-            let (mut all, version) = self.load(tenant).await?;
-            if !edit(&mut all)? {
-                return Ok(all);
-            }
-            let written = match version {
-                0 => self.table.create(tenant, &all).await,
-                seen => self.table.update(tenant, &all, seen).await.map(|_| ()),
-            };
-            match written {
-                Ok(()) => return Ok(all),
-                Err(TableError::ConditionFailed { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let Some(wait) = CONTENTION.delay(attempt, &mut fastrand::Rng::new()) else { break };
-            tokio::time::sleep(wait).await;
+        until_written(|| self.try_change(tenant, edit)).await
+    }
+
+    /// `None` when others were first.
+    async fn try_change(
+        &self,
+        tenant: &TenantId,
+        edit: &(dyn Fn(&mut Locations) -> Result<bool, TooManyLocations> + Sync),
+    ) -> Result<Option<Locations>, RegistryError> {
+        let (mut all, version) = self.load(tenant).await?;
+        if !edit(&mut all)? {
+            return Ok(Some(all));
         }
-        Err(RegistryError::Contended)
+        let written = match version {
+            0 => self.table.create(tenant, &all).await,
+            seen => self.table.update(tenant, &all, seen).await.map(|_| ()),
+        };
+        match written {
+            Ok(()) => Ok(Some(all)),
+            Err(TableError::ConditionFailed { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Use cases of shipping: fill an instruction, look at the log.
 
-use inventory::settle::{Attempts, committed};
 use inventory::store::post;
 use inventory::{Level, Movement, Posting, Refusal, StockError};
 use kernel::{Context, TenantId};
-use table::{Consistency, Key, Page, Position, TableError, Transaction};
+use table::{Consistency, Contended, Key, Page, Position, TableError, Transaction, until_written};
 
 use crate::Warehouse;
 use crate::shipment::{Instruction, Shipment, ShipmentId, ShipmentStatus};
@@ -36,6 +35,12 @@ impl From<TableError> for ShipError {
     }
 }
 
+impl From<Contended> for ShipError {
+    fn from(contended: Contended) -> Self {
+        Self::Stock(contended.into())
+    }
+}
+
 impl Warehouse {
     /// Fills the instruction, or rejects it when a line is short. Of the same instruction sent several times, also at
     /// the same time, one is filled. Too little stock is an outcome, not an error.
@@ -46,13 +51,7 @@ impl Warehouse {
         instruction: &Instruction,
         cause: &Context,
     ) -> Result<Shipped, ShipError> {
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(shipped) = self.try_ship(tenant, actor, instruction, cause).await? {
-                return Ok(shipped);
-            }
-            attempts.lost().await?;
-        }
+        until_written(|| self.try_ship(tenant, actor, instruction, cause)).await
     }
 
     /// `None` when others were first.
@@ -89,7 +88,7 @@ impl Warehouse {
         let shipment = instruction.ended(status, &levels, posting.effective_at);
         transaction.create(&ShipmentItem::from(&shipment));
         transaction.event(&shipment.event(tenant, &*self.clock).caused_by(cause));
-        Ok(committed(transaction).await?.then_some(Shipped::New(shipment)))
+        Ok(transaction.commit_if_current().await?.then_some(Shipped::New(shipment)))
     }
 
     /// An entry of the log.

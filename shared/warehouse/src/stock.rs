@@ -5,11 +5,10 @@
 //! idempotency key when there is one.
 
 use futures::{StreamExt, TryStreamExt, stream};
-use inventory::settle::{Attempts, committed};
 use inventory::store::{level_key, post};
 use inventory::{Entry, Level, Movement, Posting, Refusal, Sku, StockError};
 use kernel::{Context, TenantId};
-use table::{Consistency, Page, Position, TableError};
+use table::{Consistency, Contended, Page, Position, TableError, until_written};
 
 use crate::Warehouse;
 use crate::store::{AdjustmentItem, adjustment_key};
@@ -81,6 +80,12 @@ pub enum AdjustError {
 impl From<TableError> for AdjustError {
     fn from(error: TableError) -> Self {
         Self::Stock(error.into())
+    }
+}
+
+impl From<Contended> for AdjustError {
+    fn from(contended: Contended) -> Self {
+        Self::Stock(contended.into())
     }
 }
 
@@ -173,13 +178,7 @@ impl Warehouse {
         actor: &str,
         adjustment: &Adjustment,
     ) -> Result<Adjusted, AdjustError> {
-        let mut attempts = Attempts::default();
-        loop {
-            if let Some(adjusted) = self.try_adjust(tenant, actor, adjustment).await? {
-                return Ok(adjusted);
-            }
-            attempts.lost().await?;
-        }
+        until_written(|| self.try_adjust(tenant, actor, adjustment)).await
     }
 
     /// `None` when others were first.
@@ -207,7 +206,7 @@ impl Warehouse {
         let after = after.map_err(StockError::from)?;
         let adjusted = Adjusted { adjustment: adjustment.clone(), on_hand: after.on_hand, version: after.seq };
         transaction.create(&AdjustmentItem::from(&adjusted));
-        Ok(committed(transaction).await?.then_some(adjusted))
+        Ok(transaction.commit_if_current().await?.then_some(adjusted))
     }
 }
 

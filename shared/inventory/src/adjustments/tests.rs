@@ -1,4 +1,6 @@
 use super::*;
+use crate::Company;
+use crate::valuation::{Method, Policy};
 use futures::future::join_all;
 use kernel::{ManualClock, Timestamp};
 use table::Table;
@@ -27,7 +29,7 @@ impl World {
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let plain = Adjustments::new(Inventory::new(Table::new(dynamo.client(), "crossdock")), clock.clone());
         plain.ask(&tenant(), "ada", &new("opening", 10, ReasonCode::Found)).await.unwrap();
-        plain.set_threshold(&tenant(), Some(3)).await.unwrap();
+        plain.set_rules(&tenant(), &ApprovalRules { units: Some(3), value: None }).await.unwrap();
         let inventory = Inventory::new(Table::new(dynamo.client_through(faults), "crossdock"));
         Self { adjustments: Adjustments::new(inventory.clone(), clock), inventory }
     }
@@ -64,6 +66,39 @@ async fn a_small_one_is_posted_at_once_and_a_large_one_waits_for_another_person(
     let at = (large.location, large.sku);
     let last = world.inventory.ledger(&tenant(), &at.0, &at.1, None, 10).await.unwrap().items.pop().unwrap();
     assert_eq!((last.actor.as_str(), last.reason.as_deref()), ("bob", Some("STOLEN: shelf 4")));
+}
+
+#[tokio::test]
+async fn one_of_few_units_and_much_value_waits_too() {
+    let world = World::new(LocalDynamo::new(), &FaultInjector::new()).await;
+    let company = Company {
+        id: "acme".parse().unwrap(),
+        currency: "GBP".parse().unwrap(),
+        policy: Policy { method: Method::MovingAverage, negative: false, decimals: 2 },
+    };
+    world.inventory.create_company(&tenant(), &company).await.unwrap();
+    world.inventory.assign(&tenant(), &"alpha".parse().unwrap(), &company.id).await.unwrap();
+    let rules = ApprovalRules { units: Some(3), value: Some(Decimal::new(5000, 2)) };
+    world.adjustments.set_rules(&tenant(), &rules).await.unwrap();
+    assert_eq!(world.adjustments.rules(&tenant()).await.unwrap(), rules);
+    let dear = NewAdjustment { sku: "dear".parse().unwrap(), ..new("d", -2, ReasonCode::Lost) };
+    let cost = Some(Decimal::new(30000, 2));
+    let received = Movement::GoodsReceived { quantity: 10, announced: 0, condition: crate::Condition::Sellable, cost };
+    let posting = Posting {
+        source: "po".into(),
+        actor: "ada".into(),
+        reason: None,
+        effective_at: Timestamp::from_second(1_800_000_000).unwrap(),
+    };
+    let at = (&dear.location, &dear.sku);
+    world.inventory.book(&tenant(), at, &[received], &posting, &|_| None).await.unwrap();
+    assert_eq!(world.ask(&dear).await.unwrap().state, AdjustmentState::Waiting, "two of 30.00 are over 50.00");
+    let one = NewAdjustment { delta: -1, id: StockAdjustmentId::derive(&["one"]), ..dear.clone() };
+    assert_eq!(world.ask(&one).await.unwrap().state, AdjustmentState::Posted);
+    let level = world.inventory.prove(&tenant(), at.0, at.1).await.unwrap();
+    assert_eq!((level.on_hand, level.cost.unwrap().value), (9, Decimal::new(27000, 2)));
+    world.decide("bob", "d", true).await.unwrap();
+    assert_eq!(world.inventory.prove(&tenant(), at.0, at.1).await.unwrap().on_hand, 7);
 }
 
 #[tokio::test]

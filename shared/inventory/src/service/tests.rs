@@ -127,6 +127,32 @@ async fn absorbing_the_same_page_again_writes_nothing() {
     assert_eq!(faults.capacity().write, 0.0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_backorder_limit_lets_so_many_be_promised_and_moves_nothing() {
+    let dynamo = LocalDynamo::new();
+    let inventory = stock(&dynamo, &FaultInjector::new());
+    moved(&inventory, Movement::Counted { on_hand: 2 }).await.unwrap();
+    let level = inventory.set_backorder(&tenant(), (&alpha(), &sku()), 3, Some(1)).await.unwrap();
+    assert_eq!((level.backorder, level.seq, level.version), (3, 1, 2));
+    moved(&inventory, Movement::Committed { quantity: 5 }).await.unwrap();
+    let more = moved(&inventory, Movement::Committed { quantity: 1 }).await;
+    assert!(matches!(more, Err(StockError::Refused(Refusal::InsufficientStock { .. }))), "{more:?}");
+    let stale = inventory.set_backorder(&tenant(), (&alpha(), &sku()), 0, Some(2)).await;
+    assert!(matches!(stale, Err(BackorderError::Stale(3))), "{stale:?}");
+    for units in [-1, MAX_UNITS + 1] {
+        let refused = inventory.set_backorder(&tenant(), (&alpha(), &sku()), units, None).await;
+        assert!(matches!(refused, Err(BackorderError::Stock(StockError::Refused(Refusal::OutOfRange(_))))));
+    }
+    // While others sell, whoever asks for whatever version there is gets it done, and nothing is lost.
+    let (tenant, at) = (tenant(), (alpha(), sku()));
+    let set = inventory.set_backorder(&tenant, (&at.0, &at.1), 9, None);
+    let (sold, set) = futures::join!(moved(&inventory, Movement::Released { quantity: 1 }), set);
+    sold.unwrap();
+    set.unwrap();
+    let level = inventory.prove(&tenant, &at.0, &at.1).await.unwrap();
+    assert_eq!((level.backorder, level.committed), (9, 4));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::CompanyId;
+use crate::Refusal;
 use crate::company::Company;
 use crate::transfer::Leftover;
 use futures::future::join_all;
