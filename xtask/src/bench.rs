@@ -60,7 +60,6 @@ impl Bench {
         let (budgets, prices) = (Budgets::read(&project)?, Prices::read(&project)?);
         callgrind::install(self.vendure)?;
         step("build the functions", |step| build(&project, functions.iter().chain(&compared), step))?;
-        step("build the ledger's replay", |step| ledger::build(&project, step))?;
         step("build the embedded cloud", |step| {
             let mut cargo = project.cargo();
             step.run(cargo.args(["build", "--package", "standins", "--example", "cloud"]), &log(&project))
@@ -133,7 +132,7 @@ fn build<'a>(
     step: &Step,
 ) -> anyhow::Result<()> {
     let mut cargo = project.cargo();
-    cargo.args(["build", "--release"]);
+    cargo.args(["build", "--release", "--package", ledger::PROGRAM, "--bin", ledger::PROGRAM]);
     for (package, binary) in functions {
         cargo.args(["--package", package, "--bin", binary]);
     }

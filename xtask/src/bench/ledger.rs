@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::statistics::ratio;
 use crate::project::Project;
-use crate::shell::{self, Step};
+use crate::shell;
 
+/// The program, and its package.
+pub(super) const PROGRAM: &str = "bench-ledger";
 const LENGTHS: [&str; 2] = ["100000", "1000000"];
 
-/// One replay (`shared/inventory/examples/rebuild.rs`), proved against the level it must come to.
+/// One replay (`tests/bench/ledger`), proved against the level it must come to.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Replay {
@@ -25,15 +27,10 @@ impl Replay {
     }
 }
 
-pub(super) fn build(project: &Project, step: &Step) -> anyhow::Result<()> {
-    let mut cargo = project.cargo();
-    step.run(cargo.args(["build", "--release", "--package", "inventory", "--example", "rebuild"]), &super::log(project))
-}
-
 /// The replays, shortest first.
 pub(super) fn replay(project: &Project) -> anyhow::Result<Vec<Replay>> {
     let one = |length: &&str| {
-        let mut program = std::process::Command::new(project.target("release/examples/rebuild"));
+        let mut program = std::process::Command::new(project.target("release").join(PROGRAM));
         let line = shell::read(program.arg(length))?;
         serde_json::from_slice(&line).context("the replay says nothing that can be read")
     };

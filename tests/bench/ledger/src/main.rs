@@ -1,4 +1,4 @@
-//! How fast a ledger is replayed: `cargo run --release -p inventory --example rebuild -- 1000000`.
+//! How fast a ledger is replayed: `cargo run --release -p bench-ledger -- 1000000`.
 //!
 //! Makes so many entries (receipts, promises, shipments of one valued item) in memory, a thousand at a time, and replays
 //! them; only the replay is timed. Prints one line of JSON.
