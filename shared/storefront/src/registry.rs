@@ -2,20 +2,11 @@
 
 use inventory::locations::TooManyLocations;
 use inventory::{Location, LocationId, Locations};
-<<<<<<< HEAD
-use kernel::{Backoff, Clock, TenantId};
+use kernel::{Clock, TenantId};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-use table::{Cached, Consistency, Table, TableError};
-
-/// Registrations and health checks of a few warehouses: collisions are rare and short.
-const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(20), Duration::from_millis(200), 10);
-=======
-use kernel::{Clock, TenantId};
-use std::sync::Arc;
-use table::{Consistency, Contended, Table, TableError, until_written};
->>>>>>> eed37ea (Movements as documents, backorder limits, approval by value; contention has one driver; nobody can name a part of a place)
+use table::{Cached, Consistency, Contended, Table, TableError, until_written};
 
 /// How old what [`Registry::recent`] knows may be: a small part of the minute between two health checks.
 const RECENT: Duration = Duration::from_secs(10);
