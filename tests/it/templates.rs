@@ -304,6 +304,7 @@ fn the_api_document_describes_exactly_the_routes_of_the_templates() {
     let documents = [
         storefront_functions::openapi(),
         sales_functions::openapi(),
+        inventory_functions::openapi(),
         outbox_functions::ApiDoc::openapi(),
         access_functions::openapi(),
     ];

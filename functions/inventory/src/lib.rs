@@ -3,11 +3,19 @@
 //! | function | trigger | does |
 //! |---|---|---|
 //! | `cron-reservation-expiry` | schedule | lets reservations expire, then rebalances hot items |
+//! | `inventory-documents-api` | `/inventory/v1/transfers…`, `/inventory/v1/adjustments…`, `/inventory/v1/adjustment-rules`, `/inventory/v1/counts…` | documents that people take through their states |
+//! | `inventory-levels-api` | `/inventory/v1/levels…`, `/inventory/v1/movements…`, `/inventory/v1/valuation`, `/inventory/v1/companies…`, `/inventory/v1/locations…` | figures, what moves them, what they are worth |
 //! | `inventory-on-level-changed` | the table's stream, items of kind `level` | tells how levels are now |
+//! | `inventory-reservations-api` | `/inventory/v1/reservations…`, `/inventory/v1/kits…` | units held back, and kits |
+//!
+//! Handlers check input, call one use case of the context and show the outcome. No rule of the business is here.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+mod api;
 mod feed;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -16,8 +24,9 @@ use inventory::Inventory;
 use inventory::reservations::Reservations;
 use kernel::{Clock, TenantId};
 use messaging::{Publisher, Queue};
-use runtime::{Building, Context, Job, StreamHandler, settings};
+use runtime::{Building, Context, InitError, Job, StreamHandler, settings};
 use table::Table;
+use utoipa::OpenApi as _;
 use web::BoxError;
 
 /// Most reservations of one worklist that one run lets expire; the next run goes on.
@@ -31,12 +40,26 @@ settings! {
     }
 }
 
+pub use api::{Api, ReservationsApi};
 pub use feed::{LEVEL_CHANGED, LevelFeed};
 
 settings! {
     struct FeedSettings {
         topic: String = "EVENTS_TOPIC_ARN",
         parked: String = "PARKED_QUEUE_URL",
+    }
+}
+
+settings! {
+    struct ApiSettings {
+        table: String = "TABLE_NAME",
+        cursor_secret: String = "CURSOR_SECRET_ARN",
+    }
+}
+
+settings! {
+    struct ReservationSettings {
+        table: String = "TABLE_NAME",
     }
 }
 
@@ -87,4 +110,65 @@ pub fn level_feed(context: &'static Context) -> Building<Arc<dyn StreamHandler>>
         let feed: Arc<dyn StreamHandler> = Arc::new(LevelFeed::new(publisher, Arc::new(parked)));
         Ok(feed)
     })
+}
+
+fn api(context: &'static Context) -> Result<Arc<Api>, InitError> {
+    let ApiSettings { table, cursor_secret } = context.settings()?;
+    let table = Table::new(context.dynamodb()?, table);
+    Ok(Arc::new(Api::new(table, context.clock(), context.secret(cursor_secret)?)))
+}
+
+/// Levels, movements, valuation, companies.
+pub fn levels_api(api: Arc<Api>) -> axum::Router {
+    api::levels::routes(api.clone()).merge(api::movements::routes(api.clone())).merge(api::valuation::routes(api))
+}
+
+/// Reservations and kits.
+pub fn reservations_api(api: Arc<ReservationsApi>) -> axum::Router {
+    api::reservations::routes(api.clone()).merge(api::kits::routes(api))
+}
+
+/// Transfers, adjustments, counts.
+pub fn documents_api(api: Arc<Api>) -> axum::Router {
+    api::transfers::routes(api.clone()).merge(api::adjustments::routes(api.clone())).merge(api::counts::routes(api))
+}
+
+/// Builds `inventory-levels-api`.
+#[must_use]
+pub fn levels(context: &'static Context) -> Building<axum::Router> {
+    Box::pin(async move { Ok(levels_api(api(context)?)) })
+}
+
+/// Builds `inventory-reservations-api`.
+#[must_use]
+pub fn reservations(context: &'static Context) -> Building<axum::Router> {
+    Box::pin(async move {
+        let ReservationSettings { table } = context.settings()?;
+        let table = Table::new(context.dynamodb()?, table);
+        Ok(reservations_api(Arc::new(ReservationsApi::new(table, context.clock()))))
+    })
+}
+
+/// Builds `inventory-documents-api`.
+#[must_use]
+pub fn documents(context: &'static Context) -> Building<axum::Router> {
+    Box::pin(async move { Ok(documents_api(api(context)?)) })
+}
+
+/// The description of everything under `/inventory`.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut whole = api::levels::Doc::openapi();
+    for part in [
+        api::movements::Doc::openapi(),
+        api::valuation::Doc::openapi(),
+        api::reservations::Doc::openapi(),
+        api::kits::Doc::openapi(),
+        api::transfers::Doc::openapi(),
+        api::adjustments::Doc::openapi(),
+        api::counts::Doc::openapi(),
+    ] {
+        whole.merge(part);
+    }
+    whole
 }

@@ -14,7 +14,7 @@
 use crate::level::Level;
 use crate::movement::{Movement, Posting};
 use crate::service::{Inventory, StockError};
-use crate::store::{decode_level, level_key, post};
+use crate::store::post;
 use crate::{LocationId, Sku};
 use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -151,13 +151,9 @@ impl Inventory {
 
     /// The location's own level and those of its shards, unproved.
     pub async fn spread_levels(&self, tenant: &TenantId, item: &HotItem) -> Result<Vec<Level>, TableError> {
-        let places: Vec<LocationId> = std::iter::once(item.location.clone()).chain(item.everywhere()).collect();
-        let keys: Vec<Key> = places.iter().map(|place| level_key(tenant, place, &item.sku)).collect();
-        let found = self.table.get_many(&keys, Consistency::Strong).await?;
-        let level = |(place, found): (LocationId, Option<table::Item>)| {
-            found.map_or_else(|| Ok(Level::empty(item.sku.clone(), place)), decode_level)
-        };
-        places.into_iter().zip(found).map(level).collect()
+        let places = std::iter::once(item.location.clone()).chain(item.everywhere());
+        let places: Vec<_> = places.map(|place| (place, item.sku.clone())).collect();
+        self.levels_at(tenant, &places).await
     }
 
     /// Brings what was taken at shards to the location's level, and spreads what is free evenly, shard by shard, each in one

@@ -18,9 +18,9 @@ use crate::reservation::{
     Line, MAX_LEVELS, NotAllowed, Reservation, ReservationId, Shortage, State, Step, Units, Wanted, expiry, held, hold,
     needs,
 };
-use crate::service::StockError;
+use crate::service::{Inventory, StockError};
 use crate::settle::find;
-use crate::store::{decode_level, level_key, post};
+use crate::store::post;
 use crate::{LocationId, Sku};
 use kernel::{Clock, Event, TenantId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -98,14 +98,14 @@ pub enum KitError {
 /// Reservations of every tenant in one table.
 #[derive(Debug, Clone)]
 pub struct Reservations {
-    table: Table,
+    inventory: Inventory,
     clock: Arc<dyn Clock>,
 }
 
 impl Reservations {
     /// Over this table.
     pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
-        Self { table, clock }
+        Self { inventory: Inventory::new(table), clock }
     }
 
     /// Holds units back.
@@ -132,7 +132,7 @@ impl Reservations {
         let Reserve { id, lines: wanted, seconds, partial, source } = request;
         let mut keys = vec![reservation_key(tenant, *id)];
         keys.extend(wanted.iter().map(|line| Kit::key_of(tenant, &line.sku)));
-        let mut found = self.table.get_many(&keys, Consistency::Strong).await?.into_iter();
+        let mut found = self.inventory.table.get_many(&keys, Consistency::Strong).await?.into_iter();
         if let Some(item) = found.next().flatten() {
             let known = decode(item)?;
             let difference = known.difference(wanted, *partial, *seconds, source);
@@ -159,7 +159,7 @@ impl Reservations {
             source: source.clone(),
             version: 1,
         };
-        let mut transaction = self.table.transaction(tenant);
+        let mut transaction = self.inventory.table.transaction(tenant);
         transaction.create(&ReservationItem::from(&reservation));
         let posting = posting(&reservation, actor, now);
         for (level, quantity) in taken {
@@ -170,7 +170,7 @@ impl Reservations {
 
     /// A reservation.
     pub async fn reservation(&self, tenant: &TenantId, id: ReservationId) -> Result<Option<Reservation>, TableError> {
-        find(&self.table, reservation_key(tenant, id), decode).await
+        find(&self.inventory.table, reservation_key(tenant, id), decode).await
     }
 
     /// Takes a step. A step that was taken before gives the reservation as it stands.
@@ -195,12 +195,12 @@ impl Reservations {
         let before = self.reservation(tenant, id).await?.ok_or(ReservationError::NotFound)?;
         let now = self.clock.now();
         let Some(mut after) = before.apply(step, now)? else { return Ok(Some(before)) };
-        let mut transaction = self.table.transaction(tenant);
+        let mut transaction = self.inventory.table.transaction(tenant);
         transaction.put_versioned(&ReservationItem::from(&after), before.version);
         after.version = before.version + 1;
         if after.state != before.state {
             let places: Vec<_> = before.units.iter().map(|(at, sku, _)| (at.clone(), sku.clone())).collect();
-            let levels = self.levels(tenant, &places).await?;
+            let levels = self.inventory.levels_at(tenant, &places).await?;
             let posting = posting(&before, actor, now);
             for (level, (.., quantity)) in levels.iter().zip(&before.units) {
                 let quantity = *quantity;
@@ -225,8 +225,8 @@ impl Reservations {
         let mut expired = 0;
         for worklist in 0..WORKLISTS {
             let due = due(tenant, worklist, now).limit(most);
-            for key in self.table.query_keys(due).await?.items {
-                let Some(item) = self.table.get_item(key, Consistency::Strong).await? else { continue };
+            for key in self.inventory.table.query_keys(due).await?.items {
+                let Some(item) = self.inventory.table.get_item(key, Consistency::Strong).await? else { continue };
                 let id = decode(item)?.id;
                 match self.step(tenant, "reservation-expiry", id, Step::Expire).await {
                     Ok(_) => expired += 1,
@@ -242,34 +242,35 @@ impl Reservations {
     /// Stores a kit over whatever it was; what is reserved stays as it is.
     pub async fn put_kit(&self, tenant: &TenantId, kit: &Kit) -> Result<(), KitError> {
         let keys: Vec<Key> = kit.components.iter().map(|(sku, _)| Kit::key_of(tenant, sku)).collect();
-        let found = self.table.get_many(&keys, Consistency::Strong).await?;
+        let found = self.inventory.table.get_many(&keys, Consistency::Strong).await?;
         if let Some(nested) = found.into_iter().flatten().next() {
             return Err(InvalidKit::Nested(nested.decode::<Kit>()?.value.sku).into());
         }
-        Ok(self.table.put(tenant, kit).await?)
+        Ok(self.inventory.table.put(tenant, kit).await?)
     }
 
-    /// A kit, and how many of it a location can sell.
+    /// A kit, and how many of it a location can sell, if one is named.
     pub async fn kit(
         &self,
         tenant: &TenantId,
-        location: &LocationId,
+        location: Option<&LocationId>,
         sku: &Sku,
-    ) -> Result<Option<(Kit, i64)>, TableError> {
-        let found = self.table.get::<Kit>(Kit::key_of(tenant, sku), Consistency::Strong).await?;
+    ) -> Result<Option<(Kit, Option<i64>)>, TableError> {
+        let found = self.inventory.table.get::<Kit>(Kit::key_of(tenant, sku), Consistency::Strong).await?;
         let Some(kit) = found.map(|found| found.value) else { return Ok(None) };
+        let Some(location) = location else { return Ok(Some((kit, None))) };
         let at = |sku: &Sku| (location.clone(), sku.clone());
         let needs = kit.components.iter().map(|(sku, units)| (at(sku), *units)).collect();
         let stock = self.stock(tenant, &needs).await?;
         let sellable =
             kit.sellable(|sku| stock.get(&at(sku)).map_or(0, |places| places.iter().map(Level::available).sum()));
-        Ok(Some((kit, sellable)))
+        Ok(Some((kit, Some(sellable))))
     }
 
     /// Where each item that is needed can be promised: at its level, or, when it is hot, at any shard before that.
     async fn stock(&self, tenant: &TenantId, needs: &Units) -> Result<Stock, TableError> {
         let keys: Vec<Key> = needs.keys().map(|(at, sku)| HotItem::key_of(tenant, at, sku)).collect();
-        let hot = self.table.get_many(&keys, Consistency::Strong).await?;
+        let hot = self.inventory.table.get_many(&keys, Consistency::Strong).await?;
         let mut places: Vec<(LocationId, Sku)> = Vec::new();
         let mut of: Vec<(&(LocationId, Sku), usize)> = Vec::with_capacity(needs.len());
         for (at, hot) in needs.keys().zip(hot) {
@@ -280,18 +281,8 @@ impl Reservations {
             places.push(at.clone());
             of.push((at, places.len() - before));
         }
-        let mut levels = self.levels(tenant, &places).await?.into_iter();
+        let mut levels = self.inventory.levels_at(tenant, &places).await?.into_iter();
         Ok(of.into_iter().map(|(at, places)| (at.clone(), levels.by_ref().take(places).collect())).collect())
-    }
-
-    /// The levels at these places, in their order.
-    async fn levels(&self, tenant: &TenantId, places: &[(LocationId, Sku)]) -> Result<Vec<Level>, TableError> {
-        let keys: Vec<Key> = places.iter().map(|(location, sku)| level_key(tenant, location, sku)).collect();
-        let found = self.table.get_many(&keys, Consistency::Strong).await?;
-        let level = |((location, sku), item): (&(LocationId, Sku), Option<Item>)| {
-            item.map_or_else(|| Ok(Level::empty(sku.clone(), location.clone())), decode_level)
-        };
-        places.iter().zip(found).map(level).collect()
     }
 }
 

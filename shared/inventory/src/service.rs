@@ -80,6 +80,16 @@ impl Inventory {
         stored.map_or_else(|| Ok(Level::empty(sku.clone(), location.clone())), decode_level)
     }
 
+    /// The levels at these places, in their order, in one read.
+    pub async fn levels_at(&self, tenant: &TenantId, places: &[(LocationId, Sku)]) -> Result<Vec<Level>, TableError> {
+        let keys: Vec<_> = places.iter().map(|(location, sku)| level_key(tenant, location, sku)).collect();
+        let found = self.table.get_many(&keys, Consistency::Strong).await?;
+        let level = |((location, sku), item): (&(LocationId, Sku), Option<Item>)| {
+            item.map_or_else(|| Ok(Level::empty(sku.clone(), location.clone())), decode_level)
+        };
+        places.iter().zip(found).map(level).collect()
+    }
+
     /// A page of a location's levels, by item.
     pub async fn levels(
         &self,

@@ -6,11 +6,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test"))]
 
+mod batch;
 mod body;
 mod caller;
 mod edge;
 mod etag;
 pub mod idempotency;
+mod listing;
 pub mod openapi;
 mod params;
 mod prefer;
@@ -18,11 +20,13 @@ mod problem;
 pub mod secret;
 pub mod transport;
 
+pub use batch::{Batch, BatchAnswer, MAX_ROWS, RowAnswer};
 pub use body::{Json, MAX_BODY_BYTES, decode};
 pub use caller::{Allowed, Caller, RequestMeta, Roles, Scope};
 pub use edge::{Cors, Operation, Verbatim, finish};
 pub use etag::{ETag, IfMatch, stale};
 pub use idempotency::{IdempotencyKey, idempotent};
+pub use listing::Listing;
 pub use params::{DEFAULT_LIMIT, List, MAX_LIMIT, NoFilter, Page, PageParams, Path, Query};
 pub use prefer::{MAX_WAIT, Wait};
 pub use problem::{FieldError, PROBLEM_JSON, Problem, Validation};

@@ -171,6 +171,14 @@ impl Problem {
             .caused_by(cause)
     }
 
+    /// 503 `contended`: others were first, more often than we were willing to begin again.
+    #[must_use]
+    pub fn contended() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "contended")
+            .detail("Too many others are changing the same thing; try again.")
+            .retry_after(Duration::from_secs(1))
+    }
+
     /// Text for the client.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {

@@ -18,6 +18,8 @@ pub const BASE_ROLES: &[(&str, &[&str])] = &[
         "SERVICE",
         &[
             "health:read",
+            "inventory:read",
+            "inventory:write",
             "orders:report",
             "sales:read",
             "sales:write",
@@ -36,6 +38,9 @@ pub const BASE_ROLES: &[(&str, &[&str])] = &[
             "books:write",
             "customers:read",
             "customers:write",
+            "inventory:approve",
+            "inventory:read",
+            "inventory:write",
             "openid",
             "operations:write",
             "orders:read",

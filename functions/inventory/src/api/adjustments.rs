@@ -1,0 +1,253 @@
+//! `/inventory/v1/adjustments`: corrections of stock with a reason, large ones approved by a second person.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use http::StatusCode;
+use inventory::adjustments::{
+    AdjustmentState, ApprovalRules, NewAdjustment, ReasonCode, StockAdjustment, StockAdjustmentId,
+};
+use inventory::{LocationId, MAX_UNITS, Sku};
+use kernel::Quantity;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use web::{
+    Allowed, Batch, BatchAnswer, ETag, FieldError, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams,
+    Path, Problem, Validation,
+};
+
+use super::{Admins, Api, Request, Staff, check_range, check_text, problems, shown, start};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(ask, ask_many, list, get_one, decide, rules, set_rules))]
+pub(crate) struct Doc;
+
+pub(crate) fn routes(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/inventory/v1/adjustments", get(list).post(ask))
+        .route("/inventory/v1/adjustments/batch", post(ask_many))
+        .route("/inventory/v1/adjustments/{id}", get(get_one))
+        .route("/inventory/v1/adjustments/{id}/decision", post(decide))
+        .route("/inventory/v1/adjustment-rules", get(rules).put(set_rules))
+        .with_state(api)
+}
+
+/// A correction.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AdjustmentInput {
+    #[schema(value_type = String, example = "alpha")]
+    location: LocationId,
+    #[schema(value_type = String)]
+    sku: Sku,
+    /// Signed, not 0.
+    delta: i64,
+    /// `FOUND` for more; `LOST`, `STOLEN`, `EXPIRED`, `SAMPLE` for fewer; `CORRECTION` for either.
+    #[schema(value_type = String)]
+    reason_code: ReasonCode,
+    #[schema(min_length = 1, max_length = 200)]
+    note: Option<String>,
+}
+
+/// An adjustment.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct StockAdjustmentView {
+    #[schema(value_type = String)]
+    id: StockAdjustmentId,
+    #[schema(value_type = String)]
+    location: LocationId,
+    #[schema(value_type = String)]
+    sku: Sku,
+    delta: i64,
+    #[schema(value_type = String)]
+    reason_code: ReasonCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    /// `WAITING` for a second person, `POSTED` or `REJECTED`.
+    #[schema(value_type = String)]
+    status: AdjustmentState,
+    asked_by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<String>,
+    /// What may happen to it now.
+    allowed: Vec<&'static str>,
+    version: u64,
+}
+
+impl From<StockAdjustment> for StockAdjustmentView {
+    fn from(StockAdjustment { asked, state, asked_by, decided_by, version }: StockAdjustment) -> Self {
+        let NewAdjustment { id, location, sku, delta, code, note } = asked;
+        let allowed = state.allowed().to_vec();
+        Self {
+            id,
+            location,
+            sku,
+            delta,
+            reason_code: code,
+            note,
+            status: state,
+            asked_by,
+            decided_by,
+            allowed,
+            version,
+        }
+    }
+}
+
+type Shown = Result<(ETag, Json<StockAdjustmentView>), Problem>;
+
+fn view(adjustment: StockAdjustment) -> (ETag, Json<StockAdjustmentView>) {
+    (ETag(adjustment.version), Json(adjustment.into()))
+}
+
+impl Api {
+    async fn ask(&self, request: &Request<'_>, input: AdjustmentInput) -> Result<StockAdjustment, Problem> {
+        let mut validation = Validation::default();
+        check_range(&mut validation, "/delta", input.delta, -MAX_UNITS, MAX_UNITS);
+        validation.check(input.delta != 0, || FieldError::at("/delta", "out_of_range", "must not be 0"));
+        check_text(&mut validation, "/note", input.note.as_deref());
+        validation.finish()?;
+        let AdjustmentInput { location, sku, delta, reason_code: code, note } = input;
+        let id = StockAdjustmentId::derive(&request.parts());
+        let asked = NewAdjustment { id, location, sku, delta, code, note };
+        let adjustment = self.adjustments.ask(&request.caller.tenant, &request.caller.principal, &asked).await;
+        adjustment.map_err(|error| problems::adjustment(&error))
+    }
+
+    async fn adjustment(&self, tenant: &kernel::TenantId, id: StockAdjustmentId) -> Result<StockAdjustment, Problem> {
+        let found = self.adjustments.adjustment(tenant, id).await.map_err(|error| problems::table(&error))?;
+        found.ok_or_else(Problem::not_found)
+    }
+}
+
+/// Corrects stock, or lets the correction wait for a second person.
+#[utoipa::path(post, path = "/inventory/v1/adjustments", request_body = AdjustmentInput,
+    params(("Idempotency-Key" = String, Header,)),
+    responses((status = 201, body = StockAdjustmentView), (status = 409, description = "`insufficient_stock`, `stock_frozen`"),
+        (status = 422, description = "`idempotency_key_reused`, `stock_out_of_range`")))]
+async fn ask(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Staff>,
+    key: IdempotencyKey,
+    Json(input): Json<AdjustmentInput>,
+) -> Result<(StatusCode, (ETag, Json<StockAdjustmentView>)), Problem> {
+    let adjustment = api.ask(&Request::new(&caller, &key), input).await?;
+    Ok((StatusCode::CREATED, view(adjustment)))
+}
+
+/// Up to 100 corrections, one after the other, each on its own.
+#[utoipa::path(post, path = "/inventory/v1/adjustments/batch", request_body = Batch,
+    params(("Idempotency-Key" = String, Header,)),
+    responses((status = 200, body = BatchAnswer)))]
+async fn ask_many(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Staff>,
+    key: IdempotencyKey,
+    Json(batch): Json<Batch>,
+) -> Result<Json<BatchAnswer>, Problem> {
+    let row = |index, input: AdjustmentInput| {
+        let (api, request) = (&api, Request::row(&caller, &key, index));
+        async move { Ok((StatusCode::CREATED, StockAdjustmentView::from(api.ask(&request, input).await?))) }
+    };
+    Ok(Json(batch.run(row).await?))
+}
+
+/// The adjustments that wait, oldest first.
+#[utoipa::path(get, path = "/inventory/v1/adjustments", params(PageParams),
+    responses((status = 200, body = Page<StockAdjustmentView>)))]
+async fn list(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Staff>,
+    list: List<NoFilter>,
+) -> Result<Json<Page<StockAdjustmentView>>, Problem> {
+    let listing = api.listing(list, &caller.tenant).await?;
+    let page = api.adjustments.waiting(&caller.tenant, start(&listing)?, listing.limit()).await;
+    Ok(shown(&listing, page.map_err(|error| problems::table(&error))?, StockAdjustmentView::from))
+}
+
+/// One adjustment.
+#[utoipa::path(get, path = "/inventory/v1/adjustments/{id}", params(("id" = String, Path,)),
+    responses((status = 200, body = StockAdjustmentView)))]
+async fn get_one(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Staff>,
+    Path(id): Path<StockAdjustmentId>,
+) -> Shown {
+    Ok(view(api.adjustment(&caller.tenant, id).await?))
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Decision {
+    approve: bool,
+}
+
+/// A second person approves or rejects an adjustment that waits. The same decision sent again is not made twice.
+#[utoipa::path(post, path = "/inventory/v1/adjustments/{id}/decision", request_body = Decision,
+    params(("id" = String, Path,), ("If-Match" = String, Header,)),
+    responses((status = 200, body = StockAdjustmentView),
+        (status = 409, description = "`same_person`, `invalid_transition`, `insufficient_stock`, `stock_frozen`"),
+        (status = 412, description = "`stale_version`")))]
+async fn decide(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Admins>,
+    known: IfMatch,
+    Path(id): Path<StockAdjustmentId>,
+    Json(Decision { approve }): Json<Decision>,
+) -> Shown {
+    let found = api.adjustment(&caller.tenant, id).await?;
+    // One that is decided says so itself, also to whoever decided it.
+    if found.state == AdjustmentState::Waiting {
+        known.check(ETag(found.version))?;
+    }
+    let decided = api.adjustments.decide(&caller.tenant, &caller.principal, id, approve).await;
+    Ok(view(decided.map_err(|error| problems::adjustment(&error))?))
+}
+
+/// Above what an adjustment needs a second person. Without limits none does.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AdjustmentRules {
+    /// Units up or down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    units: Option<i64>,
+    /// Value up or down, in the currency of the location's company.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "250.00")]
+    value: Option<Quantity>,
+}
+
+/// Above what adjustments need a second person.
+#[utoipa::path(get, path = "/inventory/v1/adjustment-rules", responses((status = 200, body = AdjustmentRules)))]
+async fn rules(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Staff>,
+) -> Result<Json<AdjustmentRules>, Problem> {
+    let rules = api.adjustments.rules(&caller.tenant).await.map_err(|error| problems::table(&error))?;
+    let value = rules.value.map(Quantity::new).transpose().map_err(|error| Problem::internal(&error))?;
+    Ok(Json(AdjustmentRules { units: rules.units, value }))
+}
+
+/// Sets above what adjustments need a second person from now on. What waits goes on waiting.
+#[utoipa::path(put, path = "/inventory/v1/adjustment-rules", request_body = AdjustmentRules,
+    responses((status = 200, body = AdjustmentRules)))]
+async fn set_rules(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Admins>,
+    Json(new): Json<AdjustmentRules>,
+) -> Result<Json<AdjustmentRules>, Problem> {
+    let mut validation = Validation::default();
+    check_range(&mut validation, "/units", new.units.unwrap_or(0), 0, MAX_UNITS);
+    let value = new.value.map(Quantity::decimal);
+    validation.check(value.is_none_or(|value| value >= Decimal::ZERO), || {
+        FieldError::at("/value", "out_of_range", "must not be below zero")
+    });
+    validation.finish()?;
+    let rules = ApprovalRules { units: new.units, value };
+    api.adjustments.set_rules(&caller.tenant, &rules).await.map_err(|error| problems::table(&error))?;
+    Ok(Json(new))
+}

@@ -1,0 +1,8 @@
+//! The HTTP API of inventory over an embedded table.
+
+mod documents;
+mod flow;
+mod hostile;
+mod races;
+mod valuation;
+mod world;

@@ -1,0 +1,197 @@
+//! A store whose places alpha and beta belong to a company, and a client to its API.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use inventory::Inventory;
+use kernel::{ManualClock, TenantId};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use table::Table;
+use testkit::LocalDynamo;
+use tower::ServiceExt as _;
+use web::secret::Secret;
+use web::{BoxError, Caller, Cors};
+
+use crate::{Api, ReservationsApi};
+
+pub(crate) const ADMIN: (&str, &str) = ("usr_admin", "STORE_ADMIN");
+pub(crate) const OTHER: (&str, &str) = ("usr_other", "STORE_ADMIN");
+pub(crate) const CONNECTOR: (&str, &str) = ("service:connector", "SERVICE");
+pub(crate) const CUSTOMER: (&str, &str) = ("usr_alice", "CUSTOMER");
+pub(crate) const BASE: &str = "/inventory/v1";
+
+pub(crate) fn tenant() -> TenantId {
+    "books.test".parse().unwrap()
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The body of what was done.
+    pub(crate) fn ok(self) -> Value {
+        assert!(self.status.is_success(), "{self:?}");
+        self.body
+    }
+
+    pub(crate) fn refusal(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.body["code"].as_str().unwrap_or_default())
+    }
+}
+
+struct CursorSecret;
+
+#[async_trait]
+impl Secret for CursorSecret {
+    async fn read(&self) -> Result<SecretString, BoxError> {
+        Ok("0123456789-0123456789-0123456789".into())
+    }
+
+    async fn refresh(&self) -> Result<SecretString, BoxError> {
+        self.read().await
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) dynamo: LocalDynamo,
+    pub(crate) inventory: Inventory,
+    pub(crate) clock: Arc<ManualClock>,
+    router: Router,
+}
+
+impl World {
+    /// With a company that values by moving average.
+    pub(crate) async fn new() -> Self {
+        Self::valued("MOVING_AVERAGE", false).await
+    }
+
+    pub(crate) async fn valued(method: &str, negative: bool) -> Self {
+        let clock = Arc::new(ManualClock::new("2026-03-01T10:00:00Z".parse().unwrap()));
+        let world = Self::over(LocalDynamo::with_clock(clock.clone()), clock);
+        let company = json!({
+            "id": "acme", "currency": "GBP", "method": method, "allowNegative": negative, "decimals": 2,
+        });
+        world.post("/companies", "company", &company).await.ok();
+        for location in ["alpha", "beta"] {
+            let path = format!("/locations/{location}/company");
+            world.put(&path, None, &json!({ "company": "acme" })).await.ok();
+        }
+        world
+    }
+
+    pub(crate) fn over(dynamo: LocalDynamo, clock: Arc<ManualClock>) -> Self {
+        dynamo.create_table("crossdock");
+        let table = Table::new(dynamo.client(), "crossdock");
+        let api = Arc::new(Api::new(table.clone(), clock.clone(), Arc::new(CursorSecret)));
+        let reservations = Arc::new(ReservationsApi::new(table.clone(), clock.clone()));
+        let router = crate::levels_api(api.clone())
+            .merge(crate::documents_api(api))
+            .merge(crate::reservations_api(reservations));
+        let inventory = Inventory::new(table);
+        Self { dynamo, inventory, clock, router: web::finish(router, Cors::default()) }
+    }
+
+    pub(crate) async fn send(&self, caller: Option<(&str, &str)>, request: Request<Body>) -> Answer {
+        self.send_as(tenant(), caller, request).await
+    }
+
+    pub(crate) async fn send_as(
+        &self,
+        tenant: TenantId,
+        caller: Option<(&str, &str)>,
+        mut request: Request<Body>,
+    ) -> Answer {
+        if let Some((principal, role)) = caller {
+            let caller = Caller { principal: principal.to_owned(), role: role.to_owned(), tenant };
+            request.extensions_mut().insert(caller);
+        }
+        let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: head.status, headers: head.headers, body: serde_json::from_slice(&body).unwrap_or_default() }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Some(ADMIN), get(path)).await
+    }
+
+    /// With an idempotency key.
+    pub(crate) async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.send(Some(ADMIN), keyed(path, key, body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, tag: Option<&str>, body: &Value) -> Answer {
+        self.send(Some(ADMIN), with_tag(request(Method::PUT, path, body), tag)).await
+    }
+
+    /// A step of whatever version there is.
+    pub(crate) async fn act(&self, path: &str, body: &Value) -> Answer {
+        self.send(Some(ADMIN), with_tag(request(Method::POST, path, body), Some("*"))).await
+    }
+
+    /// Posts a movement; gives its entry.
+    pub(crate) async fn moved(&self, key: &str, location: &str, sku: &str, movement: Value) -> Value {
+        let body = json!({ "location": location, "sku": sku, "movement": movement });
+        self.post("/movements", key, &body).await.ok()["entry"].clone()
+    }
+
+    /// So many units come in without a cost.
+    pub(crate) async fn stocked(&self, location: &str, sku: &str, quantity: i64) {
+        let key = format!("stock {location} {sku}").replace(' ', "-");
+        self.moved(&key, location, sku, json!({ "kind": "goodsReceived", "quantity": quantity })).await;
+    }
+
+    pub(crate) async fn level(&self, location: &str, sku: &str) -> Value {
+        self.get(&format!("/levels/{location}/{sku}")).await.ok()
+    }
+
+    /// Proves the ledger of a level from its first entry.
+    pub(crate) async fn proved(&self, location: &str, sku: &str) -> inventory::Level {
+        self.inventory.prove(&tenant(), &location.parse().unwrap(), &sku.parse().unwrap()).await.unwrap()
+    }
+
+    /// Everything in the table.
+    pub(crate) fn everything(&self) -> Vec<String> {
+        let page = self.dynamo.execute("Scan", json!({ "TableName": "crossdock" }));
+        assert!(page["LastEvaluatedKey"].is_null(), "the tests' tables fit in one page");
+        let mut items: Vec<String> = page["Items"].as_array().unwrap().iter().map(Value::to_string).collect();
+        items.sort();
+        items
+    }
+}
+
+pub(crate) fn gbp(amount: &str) -> Value {
+    json!({ "amount": amount, "currency": "GBP" })
+}
+
+pub(crate) fn get(path: &str) -> Request<Body> {
+    Request::get(format!("{BASE}{path}")).body(Body::empty()).unwrap()
+}
+
+pub(crate) fn request(method: Method, path: &str, body: &Value) -> Request<Body> {
+    let uri = format!("{BASE}{path}");
+    let builder = Request::builder().method(method).uri(uri).header("content-type", "application/json");
+    builder.body(body.to_string().into()).unwrap()
+}
+
+pub(crate) fn keyed(path: &str, key: &str, body: &Value) -> Request<Body> {
+    let mut request = request(Method::POST, path, body);
+    request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+    request
+}
+
+pub(crate) fn with_tag(mut request: Request<Body>, tag: Option<&str>) -> Request<Body> {
+    if let Some(tag) = tag {
+        request.headers_mut().insert("if-match", tag.parse().unwrap());
+    }
+    request
+}
