@@ -4,7 +4,8 @@
 //! received in parts -> `CLOSED`. What never arrives is written off or returned before it is closed or cancelled; what
 //! arrives beyond what was sent is recorded as overage.
 
-use crate::{LocationId, Sku};
+use crate::{CompanyId, LocationId, Sku};
+use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 
 kernel::typed_id!(
@@ -28,6 +29,12 @@ pub enum TransferState {
 }
 
 impl TransferState {
+    /// Whether nothing more can happen to a transfer in it.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.allowed().is_empty()
+    }
+
     /// What may happen to a transfer in it.
     #[must_use]
     pub fn allowed(self) -> &'static [&'static str] {
@@ -78,6 +85,10 @@ pub struct Transfer {
     pub to: LocationId,
     pub lines: Vec<TransferLine>,
     pub state: TransferState,
+    /// The company whose goods are or were on the way; known once they are sent.
+    pub company: Option<CompanyId>,
+    /// When it was closed or cancelled.
+    pub ended_at: Option<Timestamp>,
     /// Optimistic version.
     pub version: u64,
 }
@@ -165,7 +176,8 @@ impl Transfer {
             shortage: 0,
         };
         let lines = lines.iter().map(line).collect();
-        Ok(Self { id, from, to, lines, state: TransferState::Draft, version: 0 })
+        let state = TransferState::Draft;
+        Ok(Self { id, from, to, lines, state, company: None, ended_at: None, version: 0 })
     }
 
     /// The location where its goods are while they are on the way.

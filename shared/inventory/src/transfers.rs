@@ -9,6 +9,7 @@
 //! | a transfer | pk `T#t#TRANSFER#<id>`, sk `TRANSFER` |
 //! | transfers that are under way, oldest first | gsi1 `T#t#TRANSFERS#OPEN`, sk `<id>` |
 //! | what is on the way | levels of the location `~<id>` |
+//! | what was on the way of a company at an instant | gsi2 `T#t#COMPANY#<company>#TRANSFERS`, sk `<end, microseconds, 18 digits>#<id>`, from the instant on |
 
 use crate::company::Belonging;
 use crate::level::{Cost, Level};
@@ -20,13 +21,15 @@ use crate::transfer::{
     Transfer, TransferEffect, TransferId, TransferLine, TransferRefused, TransferState, TransferStep,
 };
 use crate::valuation::{Method, Policy};
-use crate::{LocationId, Sku};
-use kernel::{Clock, TenantId};
+use crate::value::Worth;
+use crate::{CompanyId, LocationId, Sku};
+use kernel::{Clock, TenantId, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use table::{
-    Consistency, Entity, Item, Key, Page, Partition, Position, TableError, Transaction, Versioned, until_written,
+    Consistency, Entity, GlobalIndex, Item, Key, Page, Partition, Position, Query, TableError, Transaction, Versioned,
+    until_written,
 };
 
 /// Why a step was not taken.
@@ -61,16 +64,7 @@ impl Transfers {
 
     /// Drafts a transfer; it moves nothing yet. Drafting the same one again gives it as it stands.
     pub async fn draft(&self, tenant: &TenantId, mut draft: Transfer) -> Result<Transfer, TransferError> {
-        let keys = [&draft.from, &draft.to].map(|location| Belonging::key_of(tenant, location));
-        let mut companies = Vec::new();
-        for item in self.inventory.table.get_many(&keys, Consistency::Strong).await? {
-            companies
-                .push(item.map(|item| Ok::<_, TableError>(item.decode::<Belonging>()?.value.company)).transpose()?);
-        }
-        // Value cannot leave a company without a sale.
-        if companies.windows(2).any(|pair| pair.first() != pair.last()) {
-            return Err(TransferRefused::Companies.into());
-        }
+        self.company_of_both(tenant, &draft).await?;
         match self.inventory.table.create(tenant, &TransferItem::from(&draft)).await {
             Ok(()) => {
                 draft.version = 1;
@@ -91,6 +85,43 @@ impl Transfers {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The company both places belong to, if they do to one: value cannot leave a company without a sale.
+    async fn company_of_both(
+        &self,
+        tenant: &TenantId,
+        transfer: &Transfer,
+    ) -> Result<Option<CompanyId>, TransferError> {
+        let keys = [&transfer.from, &transfer.to].map(|location| Belonging::key_of(tenant, location));
+        let mut companies = Vec::new();
+        for item in self.inventory.table.get_many(&keys, Consistency::Strong).await? {
+            companies
+                .push(item.map(|item| Ok::<_, TableError>(item.decode::<Belonging>()?.value.company)).transpose()?);
+        }
+        if companies.first() != companies.last() {
+            return Err(TransferRefused::Companies.into());
+        }
+        Ok(companies.pop().flatten())
+    }
+
+    /// What was on the way between places of a company at `instant`, or of one item of it.
+    pub async fn on_the_way(
+        &self,
+        tenant: &TenantId,
+        company: &CompanyId,
+        sku: Option<&Sku>,
+        instant: Timestamp,
+    ) -> Result<Vec<Worth>, TableError> {
+        let not_ended = Query::index(GlobalIndex::Gsi2, of_company(tenant, company)).at_least(&[&end(Some(instant))]);
+        let mut worth = Vec::new();
+        for found in self.inventory.table.query_all::<TransferItem>(not_ended).await? {
+            let transfer = Transfer::from(found);
+            for line in transfer.lines.iter().filter(|line| sku.is_none_or(|sku| *sku == line.sku)) {
+                worth.push(self.inventory.worth(tenant, (&transfer.way(), &line.sku), instant).await?);
+            }
+        }
+        Ok(worth)
     }
 
     /// A transfer.
@@ -133,6 +164,10 @@ impl Transfers {
         }
         let effects = transfer.apply(step)?;
         let now = self.clock.now();
+        if transfer.state == TransferState::InTransit && transfer.company.is_none() {
+            transfer.company = self.company_of_both(tenant, &transfer).await?;
+        }
+        transfer.ended_at = transfer.state.is_over().then_some(now);
         let posting = Posting { source: id.to_string(), actor: actor.to_owned(), reason: None, effective_at: now };
         let mut transaction = self.inventory.table.transaction(tenant);
         transaction.put_versioned(&TransferItem::from(&transfer), seen);
@@ -244,6 +279,10 @@ struct TransferItem {
     lines: Vec<TransferLine>,
     #[serde(rename = "st")]
     state: TransferState,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    company: Option<CompanyId>,
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    ended_at: Option<Timestamp>,
 }
 
 fn transfer_key(tenant: &TenantId, id: TransferId) -> Key {
@@ -254,6 +293,16 @@ fn worklist(tenant: &TenantId) -> Partition {
     Partition::tenant(tenant, &["TRANSFERS", "OPEN"])
 }
 
+/// Transfers of a company that were sent, by their end.
+fn of_company(tenant: &TenantId, company: &CompanyId) -> Partition {
+    Partition::tenant(tenant, &["COMPANY", company.as_str(), "TRANSFERS"])
+}
+
+/// In microseconds; after all others when it is not known yet.
+fn end(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "9".repeat(18), |at| format!("{:018}", at.as_microsecond().max(0)))
+}
+
 impl Entity for TransferItem {
     const KIND: &'static str = "transfer";
 
@@ -262,21 +311,31 @@ impl Entity for TransferItem {
     }
 
     fn gsi1(&self, tenant: &TenantId) -> Option<Key> {
-        let over = matches!(self.state, TransferState::Closed | TransferState::Cancelled);
-        (!over).then(|| worklist(tenant).key(&[&self.id.to_string()]))
+        (!self.state.is_over()).then(|| worklist(tenant).key(&[&self.id.to_string()]))
+    }
+
+    fn gsi2(&self, tenant: &TenantId) -> Option<Key> {
+        let company = self.company.as_ref()?;
+        Some(of_company(tenant, company).key(&[&end(self.ended_at), &self.id.to_string()]))
     }
 }
 
 impl From<&Transfer> for TransferItem {
     fn from(of: &Transfer) -> Self {
-        let Transfer { id, from, to, lines, state, .. } = of.clone();
-        Self { id, from, to, lines, state }
+        let Transfer { id, from, to, lines, state, company, ended_at, .. } = of.clone();
+        Self { id, from, to, lines, state, company, ended_at }
     }
 }
 
 fn decode(item: Item) -> Result<Transfer, TableError> {
-    let Versioned { value: TransferItem { id, from, to, lines, state }, version } = item.decode()?;
-    Ok(Transfer { id, from, to, lines, state, version })
+    item.decode().map(Transfer::from)
+}
+
+impl From<Versioned<TransferItem>> for Transfer {
+    fn from(stored: Versioned<TransferItem>) -> Self {
+        let TransferItem { id, from, to, lines, state, company, ended_at } = stored.value;
+        Self { id, from, to, lines, state, company, ended_at, version: stored.version }
+    }
 }
 
 #[cfg(test)]

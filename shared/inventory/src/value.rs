@@ -183,7 +183,7 @@ impl Inventory {
         try_join_all(locations.iter().map(|location| self.worth(tenant, (location, sku), instant))).await
     }
 
-    async fn worth(
+    pub(crate) async fn worth(
         &self,
         tenant: &TenantId,
         (location, sku): (&LocationId, &Sku),

@@ -16,6 +16,7 @@ pub const MAX_ROWS: usize = 100;
 /// 1 to 100 rows.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = web::Batch)]
 pub struct Batch {
     /// Each is what the route for one of them takes.
     #[schema(value_type = Vec<Object>, min_items = 1, max_items = 100)]
@@ -24,6 +25,7 @@ pub struct Batch {
 
 /// What became of a batch.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = web::BatchAnswer)]
 pub struct BatchAnswer {
     /// One for each row, in their order.
     results: Vec<RowAnswer>,
@@ -31,6 +33,7 @@ pub struct BatchAnswer {
 
 /// What became of one row.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = web::RowAnswer)]
 pub struct RowAnswer {
     /// Place of the row in the request, from 0.
     index: usize,

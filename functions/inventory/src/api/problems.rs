@@ -28,6 +28,9 @@ pub(crate) fn stock(error: &StockError) -> Problem {
         StockError::Refused(refusal) => refused(refusal),
         StockError::Contended => Problem::contended(),
         StockError::Broken(_) => Problem::internal(error),
+        // Only layers make a step of a document too large: lines and items are limited.
+        StockError::Table(TableError::TransactionTooLarge { .. }) => Problem::conflict("too_many_layers")
+            .detail("Its goods came in with too many receipts to be moved at once; move fewer items."),
         StockError::Table(error) => table(error),
     }
 }

@@ -98,7 +98,7 @@ impl From<TransferLine> for TransferLineView {
 }
 
 impl From<Transfer> for TransferView {
-    fn from(Transfer { id, from, to, lines, state, version }: Transfer) -> Self {
+    fn from(Transfer { id, from, to, lines, state, version, .. }: Transfer) -> Self {
         let lines = lines.into_iter().map(TransferLineView::from).collect();
         Self { id, from, to, status: state, lines, allowed: state.allowed().to_vec(), version }
     }

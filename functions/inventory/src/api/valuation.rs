@@ -55,7 +55,10 @@ struct Valuation {
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     items: Vec<ValueRow>,
-    /// Of all rows; only where they are all in one answer.
+    /// Of goods on their way from one location of the company to another; not in the rows.
+    #[serde(rename = "onTheWay", skip_serializing_if = "Option::is_none")]
+    on_the_way: Option<AmountView>,
+    /// Of all rows and of what was on the way; only where they are all in one answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<AmountView>,
     /// Send it as `cursor` to get the next page; absent on the last one.
@@ -126,7 +129,7 @@ async fn valuation(
             let next = page.next.map(|position| Next { at, position: position.to_bytes() });
             let next = next.and_then(|next| serde_json::to_vec(&next).ok());
             let page = listing.page(items, next.as_deref());
-            Ok(Json(Valuation { at, items: page.items, total: None, next: page.next }))
+            Ok(Json(Valuation { at, items: page.items, on_the_way: None, total: None, next: page.next }))
         }
         (None, Some(_), None) | (None, None, None) | (_, Some(_), Some(_)) | (Some(_), None, Some(_)) => {
             let detail = "give `location`, or `company`, or `company` and `sku`";
@@ -160,7 +163,10 @@ impl Api {
             let total = rows.iter().map(|(_, value)| value).sum();
             (rows.into_iter().map(|row| ValueRow::of_location(row, currency)).collect(), total)
         };
-        Ok(Valuation { at, items, total: Some(AmountView::new(total, currency)), next: None })
+        let moving = self.transfers.on_the_way(tenant, id, sku, at).await.map_err(|error| problems::table(&error))?;
+        let moving: Decimal = moving.iter().filter_map(|worth| worth.value).sum();
+        let shown = |amount| Some(AmountView::new(amount, currency));
+        Ok(Valuation { at, items, on_the_way: shown(moving), total: shown(total + moving), next: None })
     }
 }
 

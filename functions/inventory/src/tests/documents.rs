@@ -26,6 +26,11 @@ async fn a_transfer_arrives_in_parts_with_shortage_and_overage_and_its_value() {
     assert_eq!(world.level("alpha", "a").await["committed"], 6);
     act(json!({ "kind": "send" })).await.ok();
     assert_eq!(world.level("beta", "a").await["incoming"], 6);
+    for scope in ["company=acme", "company=acme&sku=a"] {
+        let worth = world.get(&format!("/valuation?{scope}")).await.ok();
+        assert_eq!((&worth["onTheWay"], &worth["total"]), (&gbp("30.00"), &gbp("50.00")), "{worth}");
+    }
+    world.clock.advance(std::time::Duration::from_secs(60));
     act(json!({ "kind": "receive", "lines": [{ "sku": "a", "quantity": 4 }] })).await.ok();
     assert_eq!(world.get("/transfers").await.ok()["items"][0]["lines"][0]["open"], 2);
     assert_eq!(act(json!({ "kind": "end" })).await.refusal(), (409, "leftover_needed"));
@@ -36,6 +41,14 @@ async fn a_transfer_arrives_in_parts_with_shortage_and_overage_and_its_value() {
     assert_eq!(world.get(&format!("/transfers/{id}")).await.ok(), ended);
     let beta = world.level("beta", "a").await;
     assert_eq!((&beta["onHand"], &beta["incoming"], &beta["value"]), (&json!(4), &json!(0), &gbp("20.00")));
+    let worth = world.get("/valuation?company=acme").await.ok();
+    assert_eq!((&worth["onTheWay"], &worth["total"]), (&gbp("0.00"), &gbp("40.00")));
+    let then = world.get("/valuation?company=acme&at=2026-03-01T10:00:30Z").await.ok();
+    assert_eq!(
+        (&then["onTheWay"], &then["total"]),
+        (&gbp("30.00"), &gbp("50.00")),
+        "as it was while they were on the way"
+    );
     let stale = with_tag(
         request(http::Method::POST, &format!("/transfers/{id}/actions"), &json!({ "kind": "send" })),
         Some("\"1\""),

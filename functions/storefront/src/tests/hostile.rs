@@ -293,6 +293,8 @@ async fn a_warehouse_registers_itself_and_nobody_else() {
         (BETA, register("beta", "http://user@beta"), 400, "validation_failed"),
         (BETA, register("beta", "file:///etc/passwd"), 400, "validation_failed"),
         (BETA, register("Beta", "http://beta"), 400, "validation_failed"),
+        (BETA, register("beta~1", "http://beta"), 400, "validation_failed"),
+        (("service:warehouse:beta~1", "SERVICE"), register("beta~1", "http://beta"), 403, "forbidden"),
     ];
     for (caller, request, status, code) in cases {
         refused(&world, Some(caller), request, status, code).await;
