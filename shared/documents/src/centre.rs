@@ -18,7 +18,8 @@ use serde_json::Value;
 use table::{Table, TableError};
 
 use crate::{
-    ConnectionId, DOCUMENT_RECEIVED, DocumentId, DocumentType, Documents, Intake, Processed, ReceiveError, Received,
+    ConnectionId, DOCUMENT_RECEIVED, Document, DocumentId, DocumentType, Documents, Intake, Processed, ReceiveError,
+    Received,
 };
 use store::Store;
 
@@ -227,6 +228,11 @@ impl Centre {
             event: Some(DOCUMENT_RECEIVED),
         };
         Ok(self.documents.receive(tenant, intake, cause).await?)
+    }
+
+    /// A document handed in.
+    pub async fn document(&self, tenant: &TenantId, id: DocumentId) -> Result<Option<Document>, TableError> {
+        self.documents.document(tenant, id).await
     }
 
     /// Passes a document on to whoever subscribes to its type.

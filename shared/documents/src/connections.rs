@@ -54,10 +54,20 @@ impl Documents {
     pub async fn health(&self, tenant: &TenantId, id: &ConnectionId) -> Result<Option<Health>, TableError> {
         let Some(connection) = self.store.connection(tenant, id).await? else { return Ok(None) };
         let now = self.clock.now();
-        let recent = self.store.windows(tenant, id, now.checked_sub(RECENT).unwrap_or(Timestamp::MIN)).await?;
+        let recent = self.recent(tenant, id, now).await?;
         let overdue = self.store.due(tenant, id, now, 1).await?;
         let overdue_since = overdue.into_iter().next().and_then(|document| document.due);
         Ok(Some(Health { connection, recent, overdue_since }))
+    }
+
+    /// What a connection did in the last fifteen minutes.
+    pub(crate) async fn recent(
+        &self,
+        tenant: &TenantId,
+        id: &ConnectionId,
+        now: Timestamp,
+    ) -> Result<Window, TableError> {
+        self.store.windows(tenant, id, now.checked_sub(RECENT).unwrap_or(Timestamp::MIN)).await
     }
 
     /// Stops work on a connection; its documents wait. Whether that changed anything.

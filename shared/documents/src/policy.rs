@@ -118,6 +118,14 @@ pub struct Window {
     pub left: Duration,
 }
 
+impl Window {
+    /// Failures in a hundred attempts.
+    #[must_use]
+    pub fn error_percent(&self) -> u64 {
+        self.failures.saturating_mul(100).checked_div(self.attempts).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -55,10 +55,11 @@ impl Documents {
                 swept.paused += 1;
                 continue;
             }
+            let mut oldest_new_ms = 0;
             for document in self.store.due(tenant, &connection.id, now, limit).await? {
                 if document.state == State::New {
                     let age = now.duration_since(document.received_at).as_millis();
-                    swept.oldest_new_ms = swept.oldest_new_ms.max(u64::try_from(age).unwrap_or_default());
+                    oldest_new_ms = oldest_new_ms.max(u64::try_from(age).unwrap_or_default());
                 }
                 match wake.wake(tenant, &document).await {
                     Ok(()) => swept.woken += 1,
@@ -68,6 +69,11 @@ impl Documents {
                     }
                 }
             }
+            swept.oldest_new_ms = swept.oldest_new_ms.max(oldest_new_ms);
+            let recent = self.recent(tenant, &connection.id, now).await?;
+            tracing::info!(target: "metric", connection = connection.id.as_str(), oldest_new_ms,
+                connection_attempts = recent.attempts, connection_retries = recent.retries,
+                connection_error_percent = recent.error_percent());
         }
         tracing::info!(target: "metric", documents_woken = u64::try_from(swept.woken).unwrap_or(u64::MAX),
             document_oldest_new_ms = swept.oldest_new_ms);

@@ -96,6 +96,12 @@ impl Telemetry {
         self.metrics.lock().unwrap_or_else(PoisonError::into_inner).record(name, value);
     }
 
+    /// Writes measurements of what the labels name, as a line of their own.
+    fn measured(&self, labels: Vec<(&'static str, Value)>, values: Vec<(&'static str, u64)>) {
+        let line = metrics::line(&self.service, labels, values, self.now().as_millisecond());
+        self.write("INFO", line);
+    }
+
     /// The export request of all spans finished since the last time, if there are any.
     pub(crate) fn export(&self) -> Option<Vec<u8>> {
         let spans = std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner));

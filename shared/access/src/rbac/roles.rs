@@ -13,10 +13,13 @@ const MAX_NAME: usize = 64;
 /// The roles every tenant has, and what they may do.
 pub const BASE_ROLES: &[(&str, &[&str])] = &[
     ("CUSTOMER", &["books:read", "openid", "orders:read", "orders:write", "profile:read", "sessions:write"]),
-    ("OPERATOR", &["operations:write"]),
+    ("OPERATOR", &["connectors:register", "documents:read", "documents:write", "operations:write"]),
     (
         "SERVICE",
         &[
+            "connectors:register",
+            "documents:read",
+            "documents:write",
             "health:read",
             "inventory:read",
             "inventory:write",
@@ -36,8 +39,11 @@ pub const BASE_ROLES: &[(&str, &[&str])] = &[
             "access:write",
             "books:read",
             "books:write",
+            "connectors:register",
             "customers:read",
             "customers:write",
+            "documents:read",
+            "documents:write",
             "inventory:approve",
             "inventory:read",
             "inventory:write",

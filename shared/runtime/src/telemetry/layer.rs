@@ -177,10 +177,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         let mut fields = Fields::default();
         event.record(&mut fields);
         if event.metadata().target() == metrics::TARGET {
-            for (name, value) in &fields.0 {
-                if let Some(value) = value.as_u64() {
-                    self.0.count(name, value);
-                }
+            let (labels, values): (Vec<_>, Vec<_>) = fields.0.into_iter().partition(|(_, value)| value.is_string());
+            let values = values.into_iter().filter_map(|(name, value)| Some((name, value.as_u64()?)));
+            if labels.is_empty() {
+                values.for_each(|(name, value)| self.0.count(name, value));
+            } else {
+                self.0.measured(labels, values.collect());
             }
             return;
         }

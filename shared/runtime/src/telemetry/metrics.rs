@@ -1,8 +1,9 @@
 //! Metrics in `CloudWatch`'s embedded format: one line of JSON an invocation, which is its access log line too.
 //!
 //! Code anywhere counts by logging to the target `metric`: `tracing::info!(target: "metric", orders_placed = 1u64)`. Every
-//! whole number in it is a metric; the unit is the ending of its name: `_us`, `_ms`, `_bytes`, or none for a count.
-//! Counts of one invocation are added up, measurements are kept one by one.
+//! whole number in it is a metric; the unit is the ending of its name: `_us`, `_ms`, `_bytes`, `_percent`, or none for a count.
+//! Counts of one invocation are added up, measurements are kept one by one. A field that is a text names what was measured
+//! (`connection = "shop"`): it is a dimension, and such a measurement has a line of its own.
 
 use std::collections::BTreeMap;
 
@@ -31,20 +32,37 @@ impl Metrics {
 
     /// Adds the metrics to a log line, with the two dimensions every metric has.
     pub(crate) fn embed(self, line: &mut Map<String, Value>, service: &str, operation: &str, now_ms: i64) {
-        let definitions: Vec<Value> = self.0.keys().map(|name| json!({ "Name": name, "Unit": unit(name) })).collect();
+        let directive = directive(&["service", "operation"], self.0.keys(), now_ms);
         for (name, mut values) in self.0 {
             let value = if values.len() == 1 { values.pop().into() } else { Value::from(values) };
             line.insert(name, value);
         }
         line.insert("service".to_owned(), service.into());
         line.insert("operation".to_owned(), operation.into());
-        let directive = json!({
-            "Namespace": NAMESPACE,
-            "Dimensions": [["service", "operation"]],
-            "Metrics": definitions,
-        });
-        line.insert("_aws".to_owned(), json!({ "Timestamp": now_ms, "CloudWatchMetrics": [directive] }));
+        line.insert("_aws".to_owned(), directive);
     }
+}
+
+/// A line of measurements whose dimensions are the service and these labels.
+pub(super) fn line(
+    service: &str,
+    labels: Vec<(&'static str, Value)>,
+    values: Vec<(&'static str, u64)>,
+    now_ms: i64,
+) -> Map<String, Value> {
+    let names: Vec<&str> = std::iter::once("service").chain(labels.iter().map(|(name, _)| *name)).collect();
+    let directive = directive(&names, values.iter().map(|(name, _)| name), now_ms);
+    let mut line = Map::from_iter([("service".to_owned(), service.into()), ("_aws".to_owned(), directive)]);
+    line.extend(labels.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    line.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+    line
+}
+
+fn directive(dimensions: &[&str], metrics: impl Iterator<Item = impl AsRef<str>>, now_ms: i64) -> Value {
+    let metrics: Vec<Value> =
+        metrics.map(|name| json!({ "Name": name.as_ref(), "Unit": unit(name.as_ref()) })).collect();
+    let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics });
+    json!({ "Timestamp": now_ms, "CloudWatchMetrics": [directive] })
 }
 
 fn unit(name: &str) -> &'static str {
@@ -52,6 +70,7 @@ fn unit(name: &str) -> &'static str {
         Some("us") => "Microseconds",
         Some("ms") => "Milliseconds",
         Some("bytes") => "Bytes",
+        Some("percent") => "Percent",
         Some(_) | None => "Count",
     }
 }

@@ -105,6 +105,21 @@ fn levels_hold_for_lines_but_not_for_metrics() {
 }
 
 #[test]
+fn a_measurement_with_a_label_has_a_line_and_a_dimension_of_its_own() {
+    let (lines, _, _) = run("WARN", 100, || {
+        tracing::info!(target: "metric", connection = "shop", oldest_ms = 7u64, connection_error_percent = 3u64);
+    });
+    let line = &lines[0];
+    assert_eq!(
+        (&line["connection"], &line["oldest_ms"], &line["service"]),
+        (&"shop".into(), &7.into(), &"orders-api".into())
+    );
+    let directive = &line["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(directive["Dimensions"], serde_json::json!([["service", "connection"]]));
+    assert_eq!(directive["Metrics"][1], serde_json::json!({ "Name": "connection_error_percent", "Unit": "Percent" }));
+}
+
+#[test]
 fn spans_are_exported_with_their_parents_and_kinds() {
     let (_, export, _) = run("info", 100, || {
         let root = tracing::info_span!("invocation", otel.kind = "server", otel.name = Empty, traceparent = Empty);
