@@ -96,7 +96,8 @@ impl Bench {
 
     /// The functions to measure, with their packages.
     fn chosen(&self, project: &Project) -> anyhow::Result<Vec<(String, String)>> {
-        let chosen: Vec<_> = all(project).filter(|(_, name)| self.only.is_empty() || self.only.contains(name)).collect();
+        let chosen: Vec<_> =
+            all(project).filter(|(_, name)| self.only.is_empty() || self.only.contains(name)).collect();
         let unknown = self.only.iter().find(|name| !chosen.iter().any(|(_, binary)| binary == *name));
         ensure!(unknown.is_none(), "there is no function {}", unknown.map(String::as_str).unwrap_or_default());
         Ok(chosen)
@@ -114,7 +115,8 @@ fn all(project: &Project) -> impl Iterator<Item = (String, String)> {
 
 /// The functions that are compared under a crowd.
 fn crowd_functions(project: &Project) -> Vec<(String, String)> {
-    let compared = |binary: &str| CASES.iter().any(|case| case.binary == binary && crowd::OPERATIONS.contains(&case.operation));
+    let compared =
+        |binary: &str| CASES.iter().any(|case| case.binary == binary && crowd::OPERATIONS.contains(&case.operation));
     all(project).filter(|(_, binary)| compared(binary)).collect()
 }
 

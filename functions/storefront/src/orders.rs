@@ -12,7 +12,7 @@ use catalog::BookId;
 use http::StatusCode;
 use inventory::{Observation, Sku};
 use kernel::TenantId;
-use sales::lists::Below;
+use sales::lists::{Below, Filter};
 use sales::{Figure, Order, OrderId, OrderStatus, PlaceOrder, Placed, Report, ShipmentId};
 use serde::Deserialize;
 use table::Position;
@@ -161,7 +161,8 @@ async fn list(
     let (orders, next) = if let Some(statuses) = wanted {
         let below: Option<Below> =
             start.map(|bytes| serde_json::from_slice(&bytes)).transpose().map_err(|_| bad_cursor())?;
-        let page = api.sales.orders_by_status(&caller.tenant, &statuses, below.as_ref(), listing.limit()).await;
+        let filter = Filter { statuses: &statuses, ..Filter::default() };
+        let page = api.sales.search(&caller.tenant, &filter, below.as_ref(), listing.limit()).await;
         let (orders, next) = page.map_err(|error| problems::table(&error))?;
         (orders, next.and_then(|next| serde_json::to_vec(&next).ok()))
     } else {

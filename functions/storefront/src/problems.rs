@@ -1,22 +1,11 @@
 //! Errors of the use cases as problems: one function an error, every case named.
 
 use catalog::{CreateError, CreateManyError, ListError};
-use sales::{ChangeError, MAX_LINES, MAX_QUANTITY, Order, PlaceError, Refused};
+pub(crate) use sales::problems::{change as change_order, table};
+use sales::{MAX_LINES, MAX_QUANTITY, PlaceError};
 use serde_json::json;
-use std::time::Duration;
 use storefront::RegistryError;
-use table::TableError;
 use web::{FieldError, Problem};
-
-pub(crate) fn table(error: &TableError) -> Problem {
-    if error.is_retryable() { Problem::unavailable(error) } else { Problem::internal(error) }
-}
-
-fn busy() -> Problem {
-    Problem::new(http::StatusCode::SERVICE_UNAVAILABLE, "contended")
-        .detail("Too many others are changing the same thing; try again.")
-        .retry_after(Duration::from_secs(1))
-}
 
 pub(crate) fn violations(violations: Vec<catalog::Violation>) -> Problem {
     Problem::invalid(violations.into_iter().map(|v| FieldError::at(v.pointer, v.code, v.detail)).collect())
@@ -60,7 +49,7 @@ pub(crate) fn list(error: &ListError) -> Problem {
 pub(crate) fn registry(error: &RegistryError) -> Problem {
     match error {
         RegistryError::Full(full) => Problem::conflict("too_many_warehouses").detail(full.to_string()),
-        RegistryError::Contended => busy(),
+        RegistryError::Contended => Problem::contended(),
         RegistryError::Table(error) => table(error),
     }
 }
@@ -95,51 +84,13 @@ pub(crate) fn place(error: PlaceError) -> Problem {
                 .collect();
             Problem::conflict("out_of_stock").detail("Not enough of some books is in stock.").with("shortages", rows)
         }
+        PlaceError::TooManyItems => Problem::unprocessable("too_many_items")
+            .detail("The kits of this order are made of too many items; order them apart."),
         PlaceError::KeyReused => web::idempotency::reused(),
-        PlaceError::Contended => busy(),
+        PlaceError::Inconsistent(refusal) => Problem::internal(&refusal),
+        PlaceError::Contended => Problem::contended(),
         PlaceError::Table(error) => table(&error),
     }
-}
-
-pub(crate) fn change_order(error: ChangeError) -> Problem {
-    match error {
-        ChangeError::NotFound => Problem::not_found(),
-        ChangeError::Refused { reason, order } => refused(&reason, &order),
-        ChangeError::Inconsistent(refusal) => Problem::internal(&refusal),
-        ChangeError::Money(error) => Problem::internal(&error),
-        ChangeError::Stale(_) => web::stale(),
-        ChangeError::Contended => busy(),
-        ChangeError::Table(error) => table(&error),
-    }
-}
-
-/// A step the order does not allow: 409 with where it stands and what it allows.
-fn refused(reason: &Refused, order: &Order) -> Problem {
-    let code = match reason {
-        Refused::Transition(_) => "invalid_transition",
-        Refused::AlreadyDispatched => "already_dispatched",
-        Refused::UnknownShipment | Refused::UnknownReturn | Refused::UnknownRefund => return Problem::not_found(),
-        Refused::NotYours => {
-            return Problem::new(http::StatusCode::FORBIDDEN, "not_your_shipment")
-                .detail("The shipment belongs to another warehouse.");
-        }
-        Refused::AlreadySettled(_) => "shipment_already_settled",
-        Refused::PaymentSettled => "payment_already_settled",
-        Refused::NoOtherStock => "no_other_stock",
-        Refused::TooManyShipments => "too_many_shipments",
-        Refused::Held(_) => "order_held",
-        Refused::NoChange => "no_change",
-        Refused::WrongLines => {
-            return Problem::unprocessable("wrong_lines").detail("The report does not fit the lines of the shipment.");
-        }
-        Refused::TooMany { .. } | Refused::RefundTooLarge { .. } | Refused::Money(_) => {
-            return Problem::unprocessable("out_of_range").detail(reason.to_string());
-        }
-    };
-    Problem::conflict(code)
-        .detail(reason.to_string())
-        .with("currentStatus", order.status.as_str())
-        .with("allowed", json!(order.allowed()))
 }
 
 pub(crate) fn register(error: access::RegisterError) -> Problem {

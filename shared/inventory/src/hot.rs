@@ -9,17 +9,22 @@
 //! |---|---|
 //! | how an item is spread | pk `T#t#HOT#<location>#<sku>`, sk `HOT` |
 //! | items that are or were hot | gsi1 `T#t#HOT#ITEMS`, sk `<location>#<sku>` |
+//! | every item that is or was hot, for placements | pk `T#t#HOT`, sk `HOT` |
 //! | a shard, its ledger | as a level's, at location `<location>~<shard>` |
 
 use crate::level::Level;
 use crate::movement::{Movement, Posting};
+use crate::pool::Pool;
 use crate::service::{Inventory, StockError};
 use crate::store::post;
 use crate::{LocationId, Sku};
 use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::ops::Add;
-use table::{Consistency, Entity, GlobalIndex, Key, Partition, Query, TableError, until_written};
+use table::{
+    Consistency, Entity, GlobalIndex, Key, Partition, Query, TableError, Transaction, Versioned, until_written,
+};
 
 /// Most shards of one item.
 pub const MAX_SHARDS: u8 = 32;
@@ -83,6 +88,51 @@ impl Entity for HotItem {
     }
 }
 
+/// Every item of a tenant that is hot, or was and may still have units in shards: one small item, because every
+/// placement reads it. An item leaves the list with the rebalance that finds its shards empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HotList {
+    /// Shards in use, and shards that ever were, by `<location>#<sku>`.
+    #[serde(rename = "m")]
+    by_place: BTreeMap<String, (u8, u8)>,
+}
+
+impl HotList {
+    /// Its key, for reads that fetch it together with other things.
+    pub fn key_of(tenant: &TenantId) -> Key {
+        Key::tenant(tenant, &["HOT"], &["HOT"])
+    }
+
+    fn find(&self, location: &LocationId, sku: &Sku) -> (u8, u8) {
+        if self.by_place.is_empty() {
+            return (0, 0);
+        }
+        self.by_place.get(&place_of(location, sku)).copied().unwrap_or_default()
+    }
+
+    /// The shards of an item at a location, if it has any.
+    pub fn shards(&self, location: &LocationId, sku: &Sku) -> impl Iterator<Item = LocationId> {
+        (0..self.find(location, sku).1).map(|shard| location.part(shard))
+    }
+
+    /// An item at a location, from the levels that were read.
+    pub fn pool(&self, location: &LocationId, sku: &Sku, level: impl Fn(&LocationId) -> Level) -> Pool {
+        let (live, _) = self.find(location, sku);
+        Pool::new(level(location), self.shards(location, sku).map(|shard| level(&shard)), live.into())
+    }
+}
+
+fn place_of(location: &LocationId, sku: &Sku) -> String {
+    format!("{location}#{sku}")
+}
+
+impl Entity for HotList {
+    const KIND: &'static str = "hot-list";
+    fn key(&self, tenant: &TenantId) -> Key {
+        Self::key_of(tenant)
+    }
+}
+
 fn all(tenant: &TenantId) -> Partition {
     Partition::tenant(tenant, &["HOT", "ITEMS"])
 }
@@ -127,15 +177,47 @@ impl Inventory {
         sku: &Sku,
         shards: u8,
     ) -> Result<Option<HotItem>, StockError> {
-        let known = self.table.get::<HotItem>(HotItem::key_of(tenant, location, sku), Consistency::Strong).await?;
-        let most = known.as_ref().map_or(0, |known| known.value.most.max(known.value.shards));
-        let item = HotItem { location: location.clone(), sku: sku.clone(), shards, most: most.max(shards) };
+        let (known, mut list, version) = self.hot_entry(tenant, location, sku).await?;
+        let most = known.as_ref().map_or(0, |known| known.value.most.max(known.value.shards)).max(shards);
+        let item = HotItem { location: location.clone(), sku: sku.clone(), shards, most };
         let mut transaction = self.table.transaction(tenant);
         match known {
             Some(known) => transaction.put_versioned(&item, known.version),
             None => transaction.create(&item),
         };
+        list.by_place.insert(place_of(location, sku), (shards, most));
+        put_list(&mut transaction, &list, version);
         Ok(transaction.commit_if_current().await?.then_some(item))
+    }
+
+    /// An item that is hot no more leaves the list once its shards are empty. One that others change stays for now.
+    async fn leave_list(&self, tenant: &TenantId, item: &HotItem) -> Result<(), StockError> {
+        let (known, mut list, version) = self.hot_entry(tenant, &item.location, &item.sku).await?;
+        let is_off = known.as_ref().is_some_and(|known| known.value.shards == 0);
+        if !is_off || list.by_place.remove(&place_of(&item.location, &item.sku)).is_none() {
+            return Ok(());
+        }
+        let levels = self.spread_levels(tenant, item).await?;
+        if levels.iter().skip(1).all(|shard| shard.on_hand == 0 && shard.committed == 0) {
+            let mut transaction = self.table.transaction(tenant);
+            put_list(&mut transaction, &list, version);
+            transaction.commit_if_current().await?;
+        }
+        Ok(())
+    }
+
+    async fn hot_entry(
+        &self,
+        tenant: &TenantId,
+        location: &LocationId,
+        sku: &Sku,
+    ) -> Result<(Option<Versioned<HotItem>>, HotList, u64), TableError> {
+        let keys = [HotItem::key_of(tenant, location, sku), HotList::key_of(tenant)];
+        let mut found = self.table.get_many(&keys, Consistency::Strong).await?.into_iter();
+        let known = found.next().flatten().map(|item| item.decode::<HotItem>()).transpose()?;
+        let list = found.next().flatten().map(|item| item.decode::<HotList>()).transpose()?;
+        let (list, version) = list.map_or_else(|| (HotList::default(), 0), |list| (list.value, list.version));
+        Ok((known, list, version))
     }
 
     /// How an item is spread; `None` when it never was.
@@ -179,6 +261,9 @@ impl Inventory {
             let target = if number < usize::from(item.shards) { share } else { 0 };
             let moved = until_written(|| self.try_rebalance(tenant, item, &place, target, &posting)).await;
             done = done + moved?;
+        }
+        if item.shards == 0 {
+            self.leave_list(tenant, item).await?;
         }
         Ok(done)
     }
@@ -229,6 +314,14 @@ impl Inventory {
         post(&mut transaction, &own, &at_own, posting)?;
         post(&mut transaction, &shard, &at_shard, posting)?;
         Ok(transaction.commit_if_current().await?.then_some(moved))
+    }
+}
+
+fn put_list(transaction: &mut Transaction, list: &HotList, version: u64) {
+    if version == 0 {
+        transaction.create(list);
+    } else {
+        transaction.put_versioned(list, version);
     }
 }
 

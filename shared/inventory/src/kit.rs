@@ -64,7 +64,8 @@ impl Kit {
         sellable(&self.components, available)
     }
 
-    pub(crate) fn key_of(tenant: &TenantId, sku: &Sku) -> Key {
+    /// Its key, for reads that fetch kits together with other things.
+    pub fn key_of(tenant: &TenantId, sku: &Sku) -> Key {
         Key::tenant(tenant, &["KIT", sku.as_str()], &["KIT"])
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Pure files: [`balances`], [`level`] (what movements do to balances), [`movement`], [`valuation`] (what they do to cost),
 //! [`ledger`] (hash chain and its proof), [`allocation`] (which location ships what), [`locations`] (which places ship),
-//! [`company`] (whose rules), [`kit`], [`reservation`], [`transfer`], [`count`]. Over the table: the use cases of [`service`] (levels), [`history`]
-//! (ledgers), [`value`], [`movements`], [`reservations`], [`hot`], [`transfers`], [`counts`] and [`adjustments`]; `settle` (what documents
-//! have in common) and [`store`] (items and keys).
+//! [`company`] (whose rules), [`pool`] (an item with its shards), [`kit`], [`reservation`], [`transfer`], [`count`]. Over the
+//! table: the use cases of [`service`] (levels), [`history`] (ledgers), [`value`], [`movements`], [`reservations`], [`hot`],
+//! [`transfers`], [`counts`] and [`adjustments`]; `settle` (what documents have in common) and [`store`] (items and keys).
 //!
 //! It does not know orders, customers or prices: a movement names its source document as text. It does not decide
 //! when stock is promised; `sales` does, and posts the movements in its own transaction.
@@ -24,6 +24,7 @@ pub mod level;
 pub mod locations;
 pub mod movement;
 pub mod movements;
+pub mod pool;
 pub mod reservation;
 pub mod reservations;
 pub mod service;
@@ -41,4 +42,5 @@ pub use ledger::{Entry, Hash};
 pub use level::{Cost, Level, Refusal};
 pub use locations::{Health, Location, Locations};
 pub use movement::{Condition, MAX_UNITS, Movement, Observation, Posting};
+pub use pool::Pool;
 pub use service::{Absorbed, Inventory, StockError};

@@ -127,6 +127,24 @@ impl Inventory {
         Ok(level)
     }
 
+    /// What posting movements of a level needs beside it: the rules of its location's company, when goods come in and
+    /// nobody valued the level yet, and cost layers.
+    pub async fn to_post(
+        &self,
+        tenant: &TenantId,
+        level: Level,
+        movements: &[Movement],
+    ) -> Result<(Level, Vec<Layer>), StockError> {
+        let mut level = level;
+        let comes_in = movements.iter().any(|movement| matches!(movement, Movement::Returned { .. }));
+        if level.cost.is_none() && comes_in {
+            let company = self.company_of(tenant, &level.location).await?;
+            level.cost = company.map(|company| Cost::starting(company.policy));
+        }
+        let layers = self.layers_for(tenant, &level, movements).await?;
+        Ok((level, layers))
+    }
+
     /// The cost layers that movements of a level need.
     pub(crate) async fn layers_for(
         &self,

@@ -4,19 +4,20 @@
 //! When someone else changed the order or a level in between, everything is read and decided again.
 
 use crate::Sales;
+use crate::cost::Departed;
 use crate::documents::{Author, leave};
 use crate::events;
-use crate::order::{Order, OrderId, Refused, StockEffect};
+use crate::order::{Line, Order, OrderId, Refused, StockEffect};
+use crate::stock::Stock;
 use crate::store::{OrderItem, decode, order_key};
-use inventory::store::{decode_level, level_key, post};
-use inventory::{Level, LocationId, Locations, Movement, Posting, Refusal, Sku};
+use inventory::store::post_with;
+use inventory::{Inventory, LocationId, Locations, Posting, Refusal, Sku, StockError};
 use kernel::{Backoff, Context, MoneyError, TenantId};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use table::{Consistency, TableError, Transaction, TransactionError};
 
 /// How often a step is decided again when others keep changing the same order or levels.
-const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(5), Duration::from_millis(200), 20);
+pub(crate) const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(5), Duration::from_millis(200), 20);
 
 /// Why a step was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,17 @@ pub enum ChangeError {
     Table(#[from] TableError),
 }
 
+impl From<StockError> for ChangeError {
+    fn from(error: StockError) -> Self {
+        match error {
+            StockError::Refused(refusal) => refusal.into(),
+            StockError::Contended => Self::Contended,
+            StockError::Broken(broken) => TableError::Corrupt { what: broken.to_string(), source: None }.into(),
+            StockError::Table(error) => error.into(),
+        }
+    }
+}
+
 /// More that a step writes: given the order after it.
 pub(crate) type Also<'a> = &'a (dyn Fn(&Order, &mut Transaction) + Sync);
 
@@ -70,19 +82,13 @@ impl<'a> By<'a> {
     }
 }
 
-/// Stock that a step can look at.
-#[derive(Debug, Default)]
-pub(crate) struct Stock {
-    pub(crate) locations: Locations,
-    pub(crate) levels: BTreeMap<(LocationId, Sku), Level>,
-}
-
-impl Stock {
-    /// The level, empty when the location never held the item.
-    pub(crate) fn level(&self, location: &LocationId, sku: &Sku) -> Level {
-        let known = self.levels.get(&(location.clone(), sku.clone()));
-        known.cloned().unwrap_or_else(|| Level::empty(sku.clone(), location.clone()))
-    }
+/// An order that takes a step, as it was and as it is, and what the timeline says of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken<'a> {
+    pub(crate) before: Option<&'a Order>,
+    pub(crate) after: &'a Order,
+    pub(crate) what: &'a str,
+    pub(crate) reason: Option<&'a str>,
 }
 
 /// Which levels a step must see.
@@ -116,7 +122,7 @@ impl Sales {
             if by.seen.is_some_and(|seen| seen != before.version) {
                 return Err(ChangeError::Stale(before.version));
             }
-            let stock = self.stock_of(tenant, &before, scope).await?;
+            let stock = self.stock_of(tenant, &[&before], scope).await?;
             let mut after = before.clone();
             let effects = step(&mut after, &stock)
                 .map_err(|reason| ChangeError::Refused { reason, order: Box::new(before.clone()) })?;
@@ -130,22 +136,32 @@ impl Sales {
         Err(ChangeError::Contended)
     }
 
+    pub(crate) fn inventory(&self) -> Inventory {
+        Inventory::new(self.table.clone())
+    }
+
     /// One order, strongly consistent.
     pub async fn order(&self, tenant: &TenantId, id: OrderId) -> Result<Option<Order>, TableError> {
         self.table.get_item(order_key(tenant, id), Consistency::Strong).await?.map(decode).transpose()
     }
 
-    /// The stock a step on this order may look at.
+    /// The stock a step on these orders may look at.
     pub(crate) async fn stock_of(
         &self,
         tenant: &TenantId,
-        order: &Order,
+        orders: &[&Order],
         scope: Scope<'_>,
     ) -> Result<Stock, TableError> {
         let mut stock = Stock::default();
-        let open = || order.shipments.iter().filter(|s| s.state.is_open());
-        let mut wanted: Vec<(LocationId, Sku)> =
-            open().flat_map(|s| s.lines.iter().map(|(sku, _)| (s.location.clone(), sku.clone()))).collect();
+        let open = || {
+            orders
+                .iter()
+                .flat_map(|order| order.shipments.iter().map(move |s| (order, s)))
+                .filter(|(_, s)| s.state.is_open())
+        };
+        let mut wanted: Vec<(LocationId, Sku)> = open()
+            .flat_map(|(order, s)| order.items_of(s).into_iter().map(|(sku, _)| (s.location.clone(), sku)))
+            .collect();
         let more: &[Sku] = match scope {
             Scope::Nothing => return Ok(stock),
             Scope::Own => &[],
@@ -158,21 +174,15 @@ impl Sales {
         if let Scope::Everywhere(_) = scope {
             let known = self.table.get::<Locations>(Locations::key_of(tenant), Consistency::Strong).await?;
             stock.locations = known.map(|l| l.value).unwrap_or_default();
-            let lines = order.lines.iter().map(|line| line.sku.clone());
-            let skus: Vec<Sku> = lines.chain(more.iter().cloned()).collect();
+            let items = orders.iter().flat_map(|order| &order.lines).flat_map(Line::items).map(|(sku, _)| sku.clone());
+            let skus: Vec<Sku> = items.chain(more.iter().cloned()).collect();
             wanted.extend(stock.locations.by_id.keys().flat_map(|l| skus.iter().map(|sku| (l.clone(), sku.clone()))));
         }
-        wanted.sort();
-        wanted.dedup();
-        let keys: Vec<_> = wanted.iter().map(|(location, sku)| level_key(tenant, location, sku)).collect();
-        for item in self.table.get_many(&keys, Consistency::Strong).await?.into_iter().flatten() {
-            let level = decode_level(item)?;
-            stock.levels.insert((level.location.clone(), level.sku.clone()), level);
-        }
+        self.load(tenant, &mut stock, wanted.into_iter().collect()).await?;
         Ok(stock)
     }
 
-    /// False when someone else was faster.
+    /// Writes an order that took a step, with its stock. False when someone else was faster.
     pub(crate) async fn write(
         &self,
         tenant: &TenantId,
@@ -182,25 +192,41 @@ impl Sales {
         effects: Vec<StockEffect>,
         by: By<'_>,
     ) -> Result<bool, ChangeError> {
-        let now = self.now();
+        self.write_all(tenant, &[Taken { before, after, what: by.what, reason: by.reason }], stock, effects, by).await
+    }
+
+    /// Writes orders that took a step together. Their stock is moved for the first of them.
+    pub(crate) async fn write_all(
+        &self,
+        tenant: &TenantId,
+        steps: &[Taken<'_>],
+        stock: &Stock,
+        effects: Vec<StockEffect>,
+        by: By<'_>,
+    ) -> Result<bool, ChangeError> {
+        let (now, Some(Taken { after: first, .. })) = (self.now(), steps.first()) else { return Ok(true) };
         let mut transaction = self.table.transaction(tenant);
-        match before {
-            Some(before) => transaction.put_versioned(&OrderItem::from(after), before.version),
-            None => transaction.create(&OrderItem::from(after)),
-        };
-        for event in events::between(tenant, before, after, &*self.clock) {
-            transaction.event(&event.caused_by(by.cause));
-        }
-        let source = after.id.to_string();
         let reason = by.reason.map(str::to_owned);
-        let posting = Posting { source, actor: by.actor.to_owned(), reason, effective_at: now };
-        for ((location, sku), movements) in by_level(effects) {
-            post(&mut transaction, &stock.level(&location, &sku), &movements, &posting)?;
+        let posting = Posting { source: first.id.to_string(), actor: by.actor.to_owned(), reason, effective_at: now };
+        let mut departed = Vec::new();
+        for (level, movements) in stock.movements(effects) {
+            let (level, layers) = self.inventory().to_post(tenant, level, &movements).await?;
+            let next = post_with(&mut transaction, &level, &layers, &movements, &posting)?;
+            departed.extend(Departed::between(&level, &next, &movements));
         }
-        let author = Author { actor: by.actor, what: by.what, reason: by.reason };
-        leave(&mut transaction, before, after, author, now)?;
+        for Taken { before, after, what, reason } in steps {
+            match before {
+                Some(before) => transaction.put_versioned(&OrderItem::from(*after), before.version),
+                None => transaction.create(&OrderItem::from(*after)),
+            };
+            for event in events::between(tenant, *before, after, &*self.clock) {
+                transaction.event(&event.caused_by(by.cause));
+            }
+            let author = Author { actor: by.actor, what, reason: *reason };
+            leave(&mut transaction, *before, after, &departed, author, now)?;
+        }
         if let Some(also) = by.also {
-            also(after, &mut transaction);
+            also(first, &mut transaction);
         }
         match transaction.commit().await {
             Ok(()) => Ok(true),
@@ -208,13 +234,4 @@ impl Sales {
             Err(TransactionError::Table(error)) => Err(error.into()),
         }
     }
-}
-
-/// The movements of each level, in the order in which they happen.
-fn by_level(effects: Vec<StockEffect>) -> BTreeMap<(LocationId, Sku), Vec<Movement>> {
-    let mut grouped: BTreeMap<(LocationId, Sku), Vec<Movement>> = BTreeMap::new();
-    for effect in effects {
-        grouped.entry((effect.location, effect.sku)).or_default().push(effect.movement);
-    }
-    grouped
 }

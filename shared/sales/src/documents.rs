@@ -11,6 +11,7 @@
 //! | orders with a parcel of a location | gsi1 `T#t#LOCATION#<location>#ORDERS`, sk `<placed ms>#<order>` (of item `LIST#<location>`) |
 //! | returns by state and time | gsi1 `T#t#RETURNS#<state>`, sk `<placed ms>#<order>#<number>` (of item `RETURN#<number>`) |
 
+use crate::cost::Departed;
 use crate::order::{Order, OrderId};
 use crate::returns::ReturnState;
 use crate::store::sortable;
@@ -81,6 +82,9 @@ pub struct Sale {
     /// What is to be paid for it in all.
     #[serde(rename = "k")]
     pub total_minor: i64,
+    /// What left stock and what it cost.
+    #[serde(rename = "dp", default, skip_serializing_if = "Vec::is_empty")]
+    pub departed: Vec<Departed>,
 }
 
 /// One item of a sale.
@@ -112,7 +116,7 @@ pub(crate) struct ListEntry {
     #[serde(rename = "o")]
     pub(crate) order: OrderId,
     #[serde(rename = "at")]
-    placed_ms: i64,
+    pub(crate) placed_ms: i64,
     #[serde(rename = "in")]
     list: List,
 }
@@ -217,6 +221,7 @@ pub(crate) fn leave(
     transaction: &mut Transaction,
     before: Option<&Order>,
     after: &Order,
+    departed: &[Departed],
     author: Author<'_>,
     now: Timestamp,
 ) -> Result<(), MoneyError> {
@@ -225,7 +230,11 @@ pub(crate) fn leave(
     for entry in entries(after).iter().filter(|entry| !known.contains(entry)) {
         transaction.put(entry);
     }
-    for sale in sales(before, after, now)? {
+    for (number, mut sale) in sales(before, after, now)?.into_iter().enumerate() {
+        // Parcels leave one at a time.
+        if number == 0 {
+            sale.departed = departed.to_vec();
+        }
         transaction.create(&sale);
     }
     transaction.create(&entry(before, after, author, now));
@@ -284,6 +293,7 @@ fn sales(before: Option<&Order>, after: &Order, now: Timestamp) -> Result<Vec<Sa
             shipping_minor,
             tax_minor: sum.tax,
             total_minor: sum.total,
+            departed: Vec::new(),
         });
     }
     Ok(sales)
@@ -328,6 +338,8 @@ fn snapshot(order: &Order) -> Map<String, Value> {
         ("refunds", json!(refunds)),
         ("returns", json!(returns)),
         ("address", json!(order.address)),
+        ("merged", json!(order.merged.iter().map(|merged| merged.order).collect::<Vec<_>>())),
+        ("mergedInto", json!(order.merged_into)),
     ];
     parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -2,14 +2,16 @@
 //! [`crate::order`]; its entry in the timeline is the order change, with what was before and after.
 
 use crate::Sales;
-use crate::change::{By, ChangeError, Scope, Stock};
-use crate::fulfil::{demand, room};
+use crate::change::{By, ChangeError, Scope};
+use crate::fulfil::room;
 use crate::notes::Address;
 use crate::order::{Hold, Line, Order, OrderId, Refused, StockEffect};
+use crate::plan::{self, Want};
 use crate::shipment::ShipmentId;
 use crate::status::Step;
-use inventory::allocation::{Demand, allocate, allocate_available};
-use inventory::{LocationId, Movement, Posting, Sku};
+use crate::stock::Stock;
+use inventory::allocation::Demand;
+use inventory::{LocationId, Sku};
 use kernel::{Context, TenantId, Timestamp};
 
 /// What is done to a fulfilment order.
@@ -117,9 +119,10 @@ impl Sales {
         let by = editor.by(edit.name());
         match edit {
             Edit::Lines(wanted) => {
-                let skus: Vec<Sku> = wanted.iter().map(|line| line.sku.clone()).collect();
-                let step = |order: &mut Order, stock: &Stock| replan(order, wanted, stock, now);
-                self.change(tenant, id, by, Scope::Everywhere(&skus), &step).await
+                let wanted = self.with_components(tenant, wanted).await?;
+                let items: Vec<Sku> = wanted.iter().flat_map(Line::items).map(|(sku, _)| sku.clone()).collect();
+                let step = |order: &mut Order, stock: &Stock| replan(order, &wanted, stock, &[], now);
+                self.change(tenant, id, by, Scope::Everywhere(&items), &step).await
             }
             Edit::Address(address) => {
                 let step = |order: &mut Order, _: &Stock| {
@@ -150,6 +153,13 @@ impl Sales {
         }
     }
 
+    /// Lines with what they are made of, as kits are now.
+    pub(crate) async fn with_components(&self, tenant: &TenantId, lines: &[Line]) -> Result<Vec<Line>, ChangeError> {
+        let kits = self.kits(tenant, lines.iter().map(|line| &line.sku)).await?;
+        let made_of = |line: &Line| kits.get(&line.sku).cloned().unwrap_or_default();
+        Ok(lines.iter().map(|line| Line { components: made_of(line), ..line.clone() }).collect())
+    }
+
     /// Handles one fulfilment order.
     pub async fn handle(
         &self,
@@ -162,7 +172,7 @@ impl Sales {
         let by = editor.by(handling.name());
         if let Handling::Move(to) = handling {
             let found = self.order(tenant, id).await?.ok_or(ChangeError::NotFound)?;
-            let skus: Vec<Sku> = found.lines.iter().map(|line| line.sku.clone()).collect();
+            let skus: Vec<Sku> = found.lines.iter().flat_map(Line::items).map(|(sku, _)| sku.clone()).collect();
             let step = |order: &mut Order, stock: &Stock| move_to(order, shipment, to, stock, now);
             return self.change(tenant, id, by, Scope::At(to, &skus), &step).await;
         }
@@ -184,33 +194,26 @@ impl Sales {
     }
 }
 
-/// Plans the edited lines into what there is, the order's own promises included.
-fn replan(order: &mut Order, wanted: &[Line], stock: &Stock, now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
+/// Plans the edited lines into what there is, the order's own promises and what is `freed` with it included.
+pub(crate) fn replan(
+    order: &mut Order,
+    wanted: &[Line],
+    stock: &Stock,
+    freed: &[StockEffect],
+    now: Timestamp,
+) -> Result<Vec<StockEffect>, Refused> {
     order.clone().step(Step::Edit, now)?;
     let lines = order.edited_lines(wanted)?;
-    let posting = Posting { source: String::new(), actor: String::new(), reason: None, effective_at: now };
-    let mut levels = stock.levels.clone();
-    for shipment in order.shipments.iter().filter(|s| s.state.is_open()) {
-        for (sku, quantity) in &shipment.lines {
-            let key = (shipment.location.clone(), sku.clone());
-            let Some(level) = levels.get(&key) else { continue };
-            if let Ok((after, _)) = level.apply(&Movement::Released { quantity: *quantity }, &posting) {
-                levels.insert(key, after);
-            }
-        }
-    }
-    let parcels = allocate(&Order::demand(&lines), &stock.availability(&levels, None));
+    let mut given_back = order.clone().give_up_open();
+    given_back.extend_from_slice(freed);
+    let parcels = plan::fill(&plan::all_of(&lines), &stock.availability(&given_back, None));
     order.edit(lines, &parcels.map_err(|_| Refused::NoOtherStock)?, now)
 }
 
 fn allocate_missing(order: &mut Order, stock: &Stock, now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
-    let missing: Vec<Demand> = order
-        .lines
-        .iter()
-        .map(|line| Demand { sku: line.sku.clone(), quantity: order.unfilled(line) })
-        .filter(|demand| demand.quantity > 0)
-        .collect();
-    let (parcels, _) = allocate_available(&missing, &stock.availability(&stock.levels, None));
+    let missing = order.lines.iter().map(|line| Want { line, quantity: order.unfilled(line) });
+    let missing: Vec<Want<'_>> = missing.filter(|want| want.quantity > 0).collect();
+    let (parcels, _) = plan::fill_available(&missing, &stock.availability(&[], None));
     room(order, &parcels)?;
     order.allocate(&parcels, now)
 }
@@ -227,11 +230,11 @@ fn move_to(
     if shipment.location == *to {
         return Err(Refused::NoChange);
     }
-    let wanted = demand(shipment);
-    if wanted.iter().any(|d| stock.level(to, &d.sku).available() < d.quantity) {
+    if order.items_of(shipment).iter().any(|(sku, units)| stock.pool(to, sku).promisable() < *units) {
         return Err(Refused::NoOtherStock);
     }
-    let parcels = [inventory::allocation::Parcel { location: to.clone(), lines: wanted }];
+    let lines = shipment.lines.iter().map(|(sku, quantity)| Demand { sku: sku.clone(), quantity: *quantity }).collect();
+    let parcels = [inventory::allocation::Parcel { location: to.clone(), lines }];
     room(order, &parcels)?;
     order.reroute(id, &parcels, now)
 }

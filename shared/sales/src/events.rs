@@ -99,7 +99,7 @@ pub(crate) fn requested(tenant: &TenantId, order: &Order, shipment: &Shipment, c
         "orderId": order.id,
         "shipmentId": id,
         "location": shipment.location,
-        "lines": shipment.lines,
+        "lines": order.items_of(shipment),
     });
     Event::new(SHIPMENT_REQUESTED, tenant, id, order.version, data, clock)
 }

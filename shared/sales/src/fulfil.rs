@@ -3,14 +3,15 @@
 //! Each use case is one step of [`crate::order`], written with its stock and events by [`crate::change`]. Repeating one is
 //! refused by the order itself and changes nothing.
 
-use crate::change::{By, ChangeError, Scope, Stock};
-use crate::order::{Figure, MAX_SHIPMENTS, Order, OrderId, Refused, refusal};
+use crate::change::{By, ChangeError, Scope};
+use crate::order::{Figure, MAX_SHIPMENTS, Order, OrderId, Refused};
+use crate::plan::{self, Want};
 use crate::shipment::{Shipment, ShipmentId, ShipmentState};
+use crate::stock::Stock;
 use crate::{Sales, events};
-use inventory::allocation::{Availability, Demand, Parcel, allocate, allocate_available};
-use inventory::{Level, LocationId, Posting, Sku};
+use inventory::allocation::Parcel;
+use inventory::{LocationId, Sku};
 use kernel::{Context, TenantId};
-use std::collections::BTreeMap;
 use table::TransactionError;
 
 /// What a warehouse reports of a parcel.
@@ -59,7 +60,7 @@ impl Sales {
             }
             Report::Refused(reason, figures) => {
                 let step = |order: &mut Order, stock: &Stock| {
-                    let parcels = self.plan_refused(order, shipment, figures, stock)?;
+                    let parcels = plan_refused(order, shipment, figures, stock)?;
                     order.refuse(shipment, by, reason.clone(), figures, &parcels, now)
                 };
                 let by = By { reason: Some(reason), ..who("refused") };
@@ -108,8 +109,8 @@ impl Sales {
         let now = self.now();
         let step = |order: &mut Order, stock: &Stock| {
             let parcel = order.shipment(shipment)?;
-            let availability = stock.availability(&stock.levels, Some(&parcel.location));
-            let parcels = allocate(&demand(parcel), &availability).map_err(|_| Refused::NoOtherStock)?;
+            let availability = stock.availability(&[], Some(&parcel.location));
+            let parcels = plan::fill(&wants(order, parcel), &availability).map_err(|_| Refused::NoOtherStock)?;
             room(order, &parcels)?;
             order.reroute(shipment, &parcels, now)
         };
@@ -145,31 +146,17 @@ impl Sales {
             Err(TransactionError::Table(error)) => Err(error.into()),
         }
     }
+}
 
-    /// Where the lines of a refused parcel can go, its own location included with the figures it reported.
-    fn plan_refused(
-        &self,
-        order: &Order,
-        id: ShipmentId,
-        figures: &[Figure],
-        stock: &Stock,
-    ) -> Result<Vec<Parcel>, Refused> {
-        let shipment = order.shipment(id)?;
-        if !shipment.state.is_open() {
-            return Err(Refused::AlreadySettled(shipment.state));
-        }
-        let posting =
-            Posting { source: String::new(), actor: String::new(), reason: None, effective_at: self.clock.now() };
-        let mut levels = stock.levels.clone();
-        for effect in refusal(shipment, figures)? {
-            let level = stock.level(&effect.location, &effect.sku);
-            if let Ok((after, _)) = level.apply(&effect.movement, &posting) {
-                levels.insert((effect.location, effect.sku), after);
-            }
-        }
-        let (parcels, _short) = allocate_available(&demand(shipment), &stock.availability(&levels, None));
-        Ok(if room(order, &parcels).is_ok() { parcels } else { Vec::new() })
+/// Where the lines of a refused parcel can go, its own location included with the figures it reported.
+fn plan_refused(order: &Order, id: ShipmentId, figures: &[Figure], stock: &Stock) -> Result<Vec<Parcel>, Refused> {
+    let shipment = order.shipment(id)?;
+    if !shipment.state.is_open() {
+        return Err(Refused::AlreadySettled(shipment.state));
     }
+    let refusal = order.refusal(shipment, figures)?;
+    let (parcels, _short) = plan::fill_available(&wants(order, shipment), &stock.availability(&refusal, None));
+    Ok(if room(order, &parcels).is_ok() { parcels } else { Vec::new() })
 }
 
 /// An order that was refused very often takes no more parcels.
@@ -177,24 +164,7 @@ pub(crate) fn room(order: &Order, parcels: &[Parcel]) -> Result<(), Refused> {
     if order.shipments.len() + parcels.len() <= MAX_SHIPMENTS { Ok(()) } else { Err(Refused::TooManyShipments) }
 }
 
-pub(crate) fn demand(shipment: &Shipment) -> Vec<Demand> {
-    shipment.lines.iter().map(|(sku, quantity)| Demand { sku: sku.clone(), quantity: *quantity }).collect()
-}
-
-impl Stock {
-    /// What is available at the locations that are up, without `except`.
-    pub(crate) fn availability(
-        &self,
-        levels: &BTreeMap<(LocationId, Sku), Level>,
-        except: Option<&LocationId>,
-    ) -> Availability {
-        let usable = self.locations.healthy().filter(|id| Some(*id) != except);
-        let mut by_location: Availability = usable.map(|id| (id.clone(), BTreeMap::new())).collect();
-        for ((location, sku), level) in levels {
-            if let Some(items) = by_location.get_mut(location) {
-                items.insert(sku.clone(), level.available());
-            }
-        }
-        by_location
-    }
+fn wants<'a>(order: &'a Order, shipment: &Shipment) -> Vec<Want<'a>> {
+    let line = |sku: &Sku| order.lines.iter().find(|line| line.sku == *sku);
+    shipment.lines.iter().filter_map(|(sku, quantity)| Some(Want { line: line(sku)?, quantity: *quantity })).collect()
 }

@@ -8,14 +8,15 @@
 //! What has been paid for elsewhere is not turned away for want of stock: it waits, with the reason, until it is
 //! allocated or called off. What may repeat another order waits for a person.
 
-use crate::change::{By, ChangeError, Scope, Stock};
+use crate::change::{By, ChangeError, Scope};
 use crate::notes::Address;
 use crate::order::{Hold, Line, MAX_LINES, MAX_QUANTITY, Order, OrderId, Terms, holds};
 use crate::payment::{Payment, PaymentState};
 use crate::place::{Placed, placed_event};
 use crate::status::OrderStatus;
-use crate::{Sales, ShipmentState};
-use inventory::allocation::{Shortage, allocate, allocate_available};
+use crate::stock::Stock;
+use crate::{Sales, ShipmentState, plan};
+use inventory::allocation::{Availability, Shortage};
 use inventory::{LocationId, Movement, Sku};
 use kernel::{Backoff, Context, Currency, MoneyError, TenantId};
 use sha2::{Digest, Sha256};
@@ -97,7 +98,8 @@ impl Sales {
     ) -> Result<Placed, IntakeError> {
         let external = intake.terms.external_id.as_deref().unwrap_or_default();
         let id = Self::id_of(tenant, intake.terms.channel.as_deref().unwrap_or_default(), external);
-        let order = self.draft_of(id, intake)?;
+        let mut order = self.draft_of(id, intake)?;
+        order.lines = self.with_components(tenant, &order.lines).await?;
         for attempt in 1.. {
             if let Some(existing) = self.order(tenant, id).await.map_err(ChangeError::from)? {
                 let same = existing.fingerprint == order.fingerprint;
@@ -142,6 +144,8 @@ impl Sales {
             terms: intake.terms.clone(),
             address: intake.address.as_ref().map(|_| 1),
             placed_lines: None,
+            merged: Vec::new(),
+            merged_into: None,
             listed: true,
             history: vec![(OrderStatus::Pending, placed_at)],
             fingerprint: fingerprint(intake),
@@ -166,7 +170,9 @@ impl Sales {
         actor: &str,
         cause: &Context,
     ) -> Result<Option<Order>, IntakeError> {
-        let stock = self.stock_of(tenant, &order, Scope::Everywhere(&[])).await.map_err(ChangeError::from)?;
+        let items: Vec<Sku> = order.lines.iter().flat_map(Line::items).map(|(sku, _)| sku.clone()).collect();
+        let scope = intake.counter.as_ref().map_or(Scope::Everywhere(&[]), |counter| Scope::At(counter, &items));
+        let stock = self.stock_of(tenant, &[&order], scope).await.map_err(ChangeError::from)?;
         let effects = match &intake.counter {
             Some(location) => sell_at(&mut order, location, &stock)?,
             None => {
@@ -203,17 +209,17 @@ fn refused(reason: crate::Refused, order: &Order) -> ChangeError {
 
 /// Plans the order into parcels. What is short makes it wait, when it may.
 fn promise(order: &mut Order, intake: &Intake, stock: &Stock) -> Result<Vec<crate::StockEffect>, IntakeError> {
-    let (demand, availability) = (Order::demand(&order.lines), stock.availability(&stock.levels, None));
-    match allocate(&demand, &availability) {
+    let (wanted, availability) = (plan::all_of(&order.lines), stock.availability(&[], None));
+    match plan::fill(&wanted, &availability) {
         Ok(parcels) => Ok(order.plan(&parcels)),
         Err(short) => {
             let paid = order.payments().any(|payment| payment.captured_minor > 0);
             if !intake.backorder && !paid {
                 return Err(IntakeError::OutOfStock(short));
             }
+            let (parcels, _) = plan::fill_available(&wanted, &availability);
             let items: Vec<&str> = short.iter().map(|s| s.sku.as_str()).collect();
             order.hold_for(holds::OUT_OF_STOCK, &format!("no stock for {}", items.join(", ")));
-            let (parcels, _) = allocate_available(&demand, &availability);
             Ok(order.plan(&parcels))
         }
     }
@@ -221,28 +227,23 @@ fn promise(order: &mut Order, intake: &Intake, stock: &Stock) -> Result<Vec<crat
 
 /// The goods are handed over: they leave stock and the order is shipped and delivered at once.
 fn sell_at(order: &mut Order, location: &LocationId, stock: &Stock) -> Result<Vec<crate::StockEffect>, IntakeError> {
-    let short = |line: &Line| {
-        let available = stock.level(location, &line.sku).available();
-        let requested = line.quantity;
-        (available < requested).then(|| Shortage { sku: line.sku.clone(), requested, available })
-    };
-    let shortages: Vec<Shortage> = order.lines.iter().filter_map(short).collect();
-    if !shortages.is_empty() {
-        return Err(IntakeError::OutOfStock(shortages));
-    }
-    let lines = Order::demand(&order.lines);
-    order.plan(&[inventory::allocation::Parcel { location: location.clone(), lines }]);
+    let here = order.lines.iter().flat_map(|line| line.items().map(|(sku, _)| sku.clone()));
+    let here = here.map(|sku| (sku.clone(), stock.pool(location, &sku).promisable())).collect();
+    let parcels = plan::fill(&plan::all_of(&order.lines), &Availability::from([(location.clone(), here)]));
+    let parcels = parcels.map_err(IntakeError::OutOfStock)?;
+    let issued = order.plan(&parcels).into_iter().map(|mut effect| {
+        if let Movement::Committed { quantity } = effect.movement {
+            effect.movement = Movement::Issued { quantity };
+        }
+        effect
+    });
+    let issued = issued.collect();
     for shipment in &mut order.shipments {
         shipment.state = ShipmentState::Delivered;
     }
     order.status = OrderStatus::Delivered;
     order.history = vec![(OrderStatus::Delivered, order.placed_at)];
-    let issued = order.lines.iter().map(|line| crate::StockEffect {
-        location: location.clone(),
-        sku: line.sku.clone(),
-        movement: Movement::Issued { quantity: line.quantity },
-    });
-    Ok(issued.collect())
+    Ok(issued)
 }
 
 fn check(lines: &[Line]) -> Result<(), IntakeError> {

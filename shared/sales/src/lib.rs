@@ -1,9 +1,10 @@
 //! Sales: orders from placement to return, their payments, and the promises of stock that go with them.
 //!
 //! Pure: [`totals`] (what a basket comes to), [`machine`] (state machines as data), [`order`] (the aggregate and its
-//! steps), [`status`], [`shipment`], [`payment`] (what is due, and the port to a provider), [`returns`], [`events`]. Use
+//! steps), `plan` (where its lines come from), [`status`], [`shipment`], [`payment`] (what is due, and the port to a
+//! provider), [`returns`], [`cost`] (of goods that come back), [`events`]. Use
 //! cases: [`place`] (from our own shop), [`intake`] (from anywhere else), [`fulfil`], [`edits`], [`pay`], [`take_back`],
-//! [`duplicates`], [`notes`], [`people`] (export and erasure), [`lists`]. Stored: `store` (orders), [`documents`]
+//! [`duplicates`], [`notes`], [`people`] (export and erasure), [`lists`]. For the edge: [`problems`]. Stored: `store` (orders), [`documents`]
 //! (timeline, sales, list entries). [`stripe`] is the one provider there is.
 //!
 //! It does not know warehouses as services: who is asked to send a parcel, and how, belongs to the storefront. Every
@@ -12,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test"))]
 
 mod change;
+pub mod cost;
 pub mod documents;
 pub mod duplicates;
 pub mod edits;
@@ -26,11 +28,14 @@ pub mod pay;
 pub mod payment;
 pub mod people;
 pub mod place;
+mod plan;
+pub mod problems;
 pub mod returns;
 #[cfg(test)]
 mod scenarios;
 pub mod shipment;
 pub mod status;
+mod stock;
 mod store;
 pub mod stripe;
 pub mod take_back;
@@ -50,6 +55,7 @@ pub use shipment::{Shipment, ShipmentId, ShipmentState};
 pub use status::{OrderStatus, Step};
 
 use inventory::LocationId;
+use inventory::hot::HotList;
 use kernel::{Clock, TenantId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,8 +66,15 @@ use table::Table;
 pub struct Sales {
     table: Table,
     clock: Arc<dyn Clock>,
-    /// Names of the locations met so far, so that one read can fetch their levels.
-    known: Arc<Mutex<BTreeMap<TenantId, BTreeSet<LocationId>>>>,
+    /// Names of the locations met so far and their hot items, so that one read can fetch their levels.
+    known: Arc<Mutex<BTreeMap<TenantId, Known>>>,
+}
+
+/// What one process remembers of a tenant between calls: names only, never health or stock.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Known {
+    locations: BTreeSet<LocationId>,
+    hot: HotList,
 }
 
 impl Sales {
@@ -78,12 +91,28 @@ impl Sales {
 
     /// Names of the tenant's locations as this process has met them, so that one read can fetch their levels too.
     pub fn known_locations(&self, tenant: &TenantId) -> BTreeSet<LocationId> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(tenant).cloned().unwrap_or_default()
+        self.known(tenant).locations
     }
 
     /// Remembers the names for the next read. Their health is never remembered.
     pub fn remember_locations(&self, tenant: &TenantId, locations: BTreeSet<LocationId>) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), locations);
+        let known = Known { locations, ..self.known(tenant) };
+        self.remember(tenant, known);
+    }
+
+    fn known(&self, tenant: &TenantId) -> Known {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(tenant).cloned().unwrap_or_default()
+    }
+
+    fn remember_hot(&self, tenant: &TenantId, hot: &HotList) {
+        let known = self.known(tenant);
+        if known.hot != *hot {
+            self.remember(tenant, Known { hot: hot.clone(), ..known });
+        }
+    }
+
+    fn remember(&self, tenant: &TenantId, known: Known) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), known);
     }
 }

@@ -254,6 +254,20 @@ impl Sales {
         }
     }
 
+    /// Puts the notes and files of one order beside another one too, under the ids they have. Repeating it changes nothing.
+    pub(crate) async fn carry_over(&self, tenant: &TenantId, from: OrderId, to: OrderId) -> Result<(), TableError> {
+        for item in self.beside(tenant, from).await? {
+            if item.kind() == Note::KIND {
+                let note = item.decode::<Note>()?.value;
+                self.table.put(tenant, &Note { order: to, ..note }).await?;
+            } else if item.kind() == File::KIND {
+                let file = item.decode::<File>()?.value;
+                self.table.put(tenant, &File { order: to, ..file }).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The notes beside an order.
     pub async fn notes_of(
         &self,

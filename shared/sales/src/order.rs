@@ -20,7 +20,7 @@ use inventory::allocation::Parcel;
 use inventory::{LocationId, Movement, Observation, Sku};
 use kernel::{Currency, Timestamp};
 
-pub use terms::{Hold, Line, Terms, holds};
+pub use terms::{Hold, Line, Merged, Terms, holds};
 
 kernel::typed_id!(
     /// An order. Derived from tenant, customer and idempotency key, or from channel and external id, so that the order
@@ -75,6 +75,10 @@ pub struct Order {
     pub address: Option<u64>,
     /// The lines as they were placed, once they have been edited.
     pub placed_lines: Option<Vec<Line>>,
+    /// Orders that repeated it and became part of it.
+    pub merged: Vec<Merged>,
+    /// The order it repeated and became part of.
+    pub merged_into: Option<OrderId>,
     /// It is to be seen in the worklist though it is still PENDING.
     pub listed: bool,
     /// Every status it has had, with the time it began.
@@ -85,7 +89,7 @@ pub struct Order {
     pub version: u64,
 }
 
-/// What a warehouse reports of one line of a parcel.
+/// What a warehouse reports of one item of a parcel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figure {
     /// The item.
@@ -128,6 +132,9 @@ pub enum Refused {
     /// The shipment belongs to another warehouse.
     #[error("the shipment belongs to another warehouse")]
     NotYours,
+    /// The shipments are at different locations.
+    #[error("the shipments are at different locations")]
+    PlacesDiffer,
     /// The shipment has been settled or moved already, or is where the step is not for it.
     #[error("the shipment is already {0}")]
     AlreadySettled(ShipmentState),
@@ -252,6 +259,7 @@ impl Order {
         first.payment = Payment::pending(&self.payment.method, &self.payment.token);
         first.lines = first.placed_lines.take().unwrap_or(first.lines);
         (first.more_payments, first.refunds, first.returns, first.holds) = Default::default();
+        (first.merged, first.merged_into) = Default::default();
         first.listed = false;
         first
     }
@@ -266,7 +274,7 @@ impl Order {
         Ok(self.give_up_open())
     }
 
-    /// A warehouse reports that a parcel left, with its own stock figures after it, one per line of the parcel.
+    /// A warehouse reports that a parcel left, with its own stock figures after it, one per item of the parcel.
     pub fn ship(
         &mut self,
         id: ShipmentId,
@@ -275,9 +283,8 @@ impl Order {
         now: Timestamp,
     ) -> Result<Vec<StockEffect>, Refused> {
         let at = self.reportable(id, by)?;
-        let effects = reported(&self.shipments[at], figures, |quantity, observed| Movement::FulfillmentCompleted {
-            quantity,
-            observed,
+        let effects = self.reported(&self.shipments[at], figures, |quantity, observed| {
+            Movement::FulfillmentCompleted { quantity, observed }
         })?;
         let mut next = self.clone();
         next.shipments[at].state = next.shipment_after(at, ShipmentEvent::Ship)?;
@@ -287,7 +294,7 @@ impl Order {
         Ok(effects)
     }
 
-    /// A warehouse reports that it cannot fill a parcel, with its own stock figures, one per line. `parcels` is where the
+    /// A warehouse reports that it cannot fill a parcel, with its own stock figures, one per item. `parcels` is where the
     /// lines go instead; what no parcel takes is not shipped and not charged.
     pub fn refuse(
         &mut self,
@@ -299,7 +306,7 @@ impl Order {
         now: Timestamp,
     ) -> Result<Vec<StockEffect>, Refused> {
         let at = self.reportable(id, by)?;
-        let given_back = refusal(&self.shipments[at], figures)?;
+        let given_back = self.refusal(&self.shipments[at], figures)?;
         let planned = self.replace(at, ShipmentState::Refused, Some(reason), parcels, now)?;
         Ok(given_back.into_iter().chain(planned).collect())
     }
@@ -309,7 +316,7 @@ impl Order {
         let at = self.index(id)?;
         self.in_fulfilment()?;
         self.shipment_after(at, ShipmentEvent::Move)?;
-        let given_back = effects(&self.shipments[at], |quantity| Movement::Released { quantity });
+        let given_back = self.effects(&self.shipments[at], |quantity| Movement::Released { quantity });
         let planned = self.replace(at, ShipmentState::Moved, None, parcels, now)?;
         Ok(given_back.into_iter().chain(planned).collect())
     }
@@ -383,7 +390,7 @@ impl Order {
                 reason: None,
                 until: None,
             };
-            promised.extend(effects(&shipment, |quantity| Movement::Committed { quantity }));
+            promised.extend(self.effects(&shipment, |quantity| Movement::Committed { quantity }));
             self.shipments.push(shipment);
         }
         promised
@@ -392,15 +399,20 @@ impl Order {
     /// The promises of stock of every open parcel.
     pub(crate) fn promises(&self) -> Vec<StockEffect> {
         let open = self.shipments.iter().filter(|s| s.state.is_open());
-        open.flat_map(|s| effects(s, |quantity| Movement::Committed { quantity })).collect()
+        open.flat_map(|s| self.effects(s, |quantity| Movement::Committed { quantity })).collect()
     }
 
     /// Calls off every open parcel.
     pub(crate) fn give_up_open(&mut self) -> Vec<StockEffect> {
-        let mut released = Vec::new();
+        self.end_open(ShipmentState::Cancelled)
+    }
+
+    /// Ends every open parcel and gives its promises back.
+    fn end_open(&mut self, state: ShipmentState) -> Vec<StockEffect> {
+        let open = self.shipments.iter().filter(|s| s.state.is_open());
+        let released = open.flat_map(|s| self.effects(s, |quantity| Movement::Released { quantity })).collect();
         for shipment in self.shipments.iter_mut().filter(|s| s.state.is_open()) {
-            released.extend(effects(shipment, |quantity| Movement::Released { quantity }));
-            shipment.state = ShipmentState::Cancelled;
+            shipment.state = state;
         }
         released
     }
@@ -443,41 +455,58 @@ impl Order {
         let state = self.shipments[at].state;
         if state.is_open() { Ok(at) } else { Err(Refused::AlreadySettled(state)) }
     }
-}
 
-/// What a refused parcel does to the stock of its location.
-pub(crate) fn refusal(shipment: &Shipment, figures: &[Figure]) -> Result<Vec<StockEffect>, Refused> {
-    reported(shipment, figures, |quantity, observed| Movement::FulfillmentRefused { quantity, observed })
-}
-
-/// Joins the lines of a parcel with the figures its location reported, exactly one per line.
-fn reported(
-    shipment: &Shipment,
-    figures: &[Figure],
-    movement: impl Fn(i64, Observation) -> Movement,
-) -> Result<Vec<StockEffect>, Refused> {
-    if figures.len() != shipment.lines.len() {
-        return Err(Refused::WrongLines);
+    /// The items of a parcel as they are held in stock: kits taken apart, no item twice.
+    pub fn items_of(&self, shipment: &Shipment) -> Vec<(Sku, i64)> {
+        self.items(&shipment.lines)
     }
-    let mut effects = Vec::with_capacity(figures.len());
-    for (sku, quantity) in &shipment.lines {
-        let figure = figures.iter().find(|f| f.sku == *sku && f.quantity == *quantity).ok_or(Refused::WrongLines)?;
-        let movement = movement(*quantity, figure.observed);
-        effects.push(StockEffect { location: shipment.location.clone(), sku: sku.clone(), movement });
+
+    /// Units of lines as units of items held in stock, no item twice.
+    pub(crate) fn items(&self, units: &[(Sku, i64)]) -> Vec<(Sku, i64)> {
+        let mut items: Vec<(Sku, i64)> = Vec::with_capacity(units.len());
+        let mut add = |sku: &Sku, units: i64| match items.iter_mut().find(|(known, _)| known == sku) {
+            Some((_, sum)) => *sum += units,
+            None => items.push((sku.clone(), units)),
+        };
+        for (sku, units) in units {
+            match self.lines.iter().find(|line| line.sku == *sku) {
+                Some(line) => line.items().for_each(|(item, each)| add(item, each * units)),
+                None => add(sku, *units),
+            }
+        }
+        items
     }
-    Ok(effects)
+
+    fn effects(&self, shipment: &Shipment, movement: impl Fn(i64) -> Movement) -> Vec<StockEffect> {
+        self.items_of(shipment).into_iter().map(|item| effect(item, shipment, &movement)).collect()
+    }
+
+    /// What a refused parcel does to the stock of its location.
+    pub(crate) fn refusal(&self, shipment: &Shipment, figures: &[Figure]) -> Result<Vec<StockEffect>, Refused> {
+        self.reported(shipment, figures, |quantity, observed| Movement::FulfillmentRefused { quantity, observed })
+    }
+
+    /// Joins the items of a parcel with the figures its location reported, exactly one per item.
+    fn reported(
+        &self,
+        shipment: &Shipment,
+        figures: &[Figure],
+        movement: impl Fn(i64, Observation) -> Movement,
+    ) -> Result<Vec<StockEffect>, Refused> {
+        let items = self.items_of(shipment);
+        if figures.len() != items.len() {
+            return Err(Refused::WrongLines);
+        }
+        let joined = items.into_iter().map(|(sku, units)| {
+            let figure = figures.iter().find(|f| f.sku == sku && f.quantity == units).ok_or(Refused::WrongLines)?;
+            Ok(effect((sku, units), shipment, &|quantity| movement(quantity, figure.observed)))
+        });
+        joined.collect()
+    }
 }
 
-fn effects(shipment: &Shipment, movement: impl Fn(i64) -> Movement) -> Vec<StockEffect> {
-    shipment
-        .lines
-        .iter()
-        .map(|(sku, quantity)| StockEffect {
-            location: shipment.location.clone(),
-            sku: sku.clone(),
-            movement: movement(*quantity),
-        })
-        .collect()
+fn effect((sku, quantity): (Sku, i64), at: &Shipment, movement: &impl Fn(i64) -> Movement) -> StockEffect {
+    StockEffect { location: at.location.clone(), sku, movement: movement(quantity) }
 }
 
 #[cfg(test)]

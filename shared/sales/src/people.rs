@@ -12,7 +12,7 @@ use crate::notes::{AddressItem, Note};
 use crate::order::{Order, OrderId};
 use crate::store::{decode, of_customer};
 use kernel::{Context, TenantId};
-use table::{Consistency, Entity, GlobalIndex, Item, Page, Position, Query, TransactionError};
+use table::{Consistency, Entity, GlobalIndex, Item, Page, Position, Query, TableError, TransactionError};
 
 /// Orders that one call erases or exports at most.
 pub const BATCH: usize = 10;
@@ -137,7 +137,7 @@ impl Sales {
     }
 
     /// Every item of an order's partition.
-    async fn beside(&self, tenant: &TenantId, id: OrderId) -> Result<Vec<Item>, ChangeError> {
+    pub(crate) async fn beside(&self, tenant: &TenantId, id: OrderId) -> Result<Vec<Item>, TableError> {
         let (mut all, mut start) = (Vec::new(), None);
         loop {
             let query = Query::partition(of_order(tenant, id)).start(start).limit(200);

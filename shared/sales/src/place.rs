@@ -1,19 +1,23 @@
 //! Placing an order: one read, one transaction, no call to anybody else.
 //!
-//! The read fetches the order under its idempotency key, the locations, the books and the levels together. The
-//! transaction writes the order (PENDING, with its payment and parcels), takes the stock it promises under the versions
-//! that were read, and announces it. Paying and shipping follow by event, so that a crash at any point leaves either no
+//! The read fetches the order under its idempotency key, the locations, the list of hot items, the books, what of them are
+//! kits, and the levels together; what a kit is made of, and places this process meets for the first time, cost a second
+//! one. The transaction writes the order (PENDING, with its payment and parcels), takes the stock it promises under the
+//! versions that were read, and announces it. Paying and shipping follow by event, so that a crash at any point leaves either no
 //! order or one that goes on by itself.
 
-use crate::Sales;
 use crate::order::{Line, MAX_LINES, MAX_QUANTITY, Order, OrderId, Terms};
 use crate::payment::Payment;
 use crate::status::OrderStatus;
+use crate::stock::{self, Place, Stock};
 use crate::store::{OrderItem, decode, order_key};
+use crate::{Known, Sales, plan};
 use catalog::{Book, BookId};
-use inventory::allocation::{Availability, Demand, Parcel, Shortage, allocate};
-use inventory::store::{decode_level, is_level, level_key, post};
-use inventory::{Level, LocationId, Locations, Posting, Sku};
+use inventory::allocation::{Parcel, Shortage};
+use inventory::hot::HotList;
+use inventory::kit::Kit;
+use inventory::store::post;
+use inventory::{LocationId, Locations, Posting, Refusal, Sku};
 use kernel::{Backoff, Context, Event, Isbn, Money, MoneyError, TenantId, hex};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -24,6 +28,9 @@ use table::{Consistency, Entity, Item, Key, TableError, TransactionError};
 /// Orders that want the same copies at the same time are serialised by the versions of their levels. The loser
 /// allocates again from what is left, this often.
 const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(8), Duration::from_secs(1), 24);
+
+/// Most levels one order may promise units of: each is two actions of a transaction that may have 100.
+pub const MAX_LEVELS: usize = 40;
 
 /// Event: an order was placed.
 pub const ORDER_PLACED: &str = "sales.order.placed.v1";
@@ -76,9 +83,15 @@ pub enum PlaceError {
     /// All healthy locations together hold too little.
     #[error("not enough stock")]
     OutOfStock(Vec<Shortage>),
+    /// Its kits are made of more items than one transaction moves.
+    #[error("an order promises at most {MAX_LEVELS} items in all")]
+    TooManyItems,
     /// The key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// A level does not allow what allocation took from it: a person must look.
+    #[error("stock and allocation disagree: {0}")]
+    Inconsistent(#[from] Refusal),
     /// Too many others want the same copies right now.
     #[error("too many orders for the same copies at once")]
     Contended,
@@ -88,11 +101,12 @@ pub enum PlaceError {
 }
 
 /// Everything the one read found.
+#[derive(Default)]
 struct Found {
     existing: Option<Order>,
-    locations: Locations,
     books: BTreeMap<BookId, Book>,
-    levels: BTreeMap<(LocationId, Sku), Level>,
+    kits: BTreeMap<Sku, Vec<(Sku, i64)>>,
+    stock: Stock,
 }
 
 impl Sales {
@@ -120,25 +134,30 @@ impl Sales {
         Err(PlaceError::Contended)
     }
 
-    /// The one read. Locations are remembered by name between calls, never their health: a new one costs a second read
-    /// the first time it is met.
+    /// The one read. Names of locations and of hot items are remembered between calls, never health or stock: a new one
+    /// costs a second read the first time it is met, and a kit costs one for its components.
     async fn find(&self, tenant: &TenantId, id: OrderId, items: &[(BookId, i64)]) -> Result<Found, PlaceError> {
-        let known = self.known_locations(tenant);
-        let skus: Vec<Sku> = items.iter().filter_map(|(book, _)| sku_of(*book)).collect();
-        let mut keys: Vec<Key> = vec![order_key(tenant, id), Locations::key_of(tenant)];
+        let known = self.known(tenant);
+        let skus: BTreeSet<Sku> = items.iter().filter_map(|(book, _)| sku_of(*book)).collect();
+        let asked = stock::with_shards(&known.hot, &places(&known.locations, &skus));
+        let mut keys: Vec<Key> = vec![order_key(tenant, id), Locations::key_of(tenant), HotList::key_of(tenant)];
         keys.extend(items.iter().map(|(book, _)| Book::key(tenant, *book)));
-        keys.extend(level_keys(tenant, &known, &skus));
-        let mut found =
-            Found { existing: None, locations: Locations::default(), books: BTreeMap::new(), levels: BTreeMap::new() };
+        keys.extend(skus.iter().map(|sku| Kit::key_of(tenant, sku)));
+        keys.extend(stock::keys(tenant, &asked));
+        let mut found = Found::default();
         found.take(self.table.get_many(&keys, Consistency::Eventual).await?)?;
-        let all: BTreeSet<LocationId> = found.locations.by_id.keys().cloned().collect();
-        let new: BTreeSet<LocationId> = all.difference(&known).cloned().collect();
-        if !new.is_empty() {
-            let keys: Vec<Key> = level_keys(tenant, &new, &skus).collect();
+        let locations: BTreeSet<LocationId> = found.stock.locations.by_id.keys().cloned().collect();
+        let made_of = found.kits.values().flatten().map(|(sku, _)| sku.clone());
+        let held: BTreeSet<Sku> = skus.into_iter().filter(|sku| !found.kits.contains_key(sku)).chain(made_of).collect();
+        let all = stock::with_shards(&found.stock.hot, &places(&locations, &held));
+        let rest: BTreeSet<Place> = all.difference(&asked).cloned().collect();
+        if !rest.is_empty() {
+            let keys: Vec<Key> = stock::keys(tenant, &rest).collect();
             found.take(self.table.get_many(&keys, Consistency::Eventual).await?)?;
         }
-        if all != known {
-            self.remember_locations(tenant, all);
+        let now = Known { locations, hot: found.stock.hot.clone() };
+        if now != known {
+            self.remember(tenant, now);
         }
         Ok(found)
     }
@@ -146,8 +165,8 @@ impl Sales {
     /// The order as it would be, from what was found.
     fn draft(&self, id: OrderId, request: &PlaceOrder, fingerprint: &str, found: &Found) -> Result<Order, PlaceError> {
         let (lines, currency) = price(&request.items, found)?;
-        let demand: Vec<Demand> = lines.iter().map(|l| Demand { sku: l.sku.clone(), quantity: l.quantity }).collect();
-        let parcels: Vec<Parcel> = allocate(&demand, &found.availability()).map_err(PlaceError::OutOfStock)?;
+        let stock = found.stock.availability(&[], None);
+        let parcels: Vec<Parcel> = plan::fill(&plan::all_of(&lines), &stock).map_err(PlaceError::OutOfStock)?;
         let placed_at = self.now();
         let mut order = Order {
             id,
@@ -166,6 +185,8 @@ impl Sales {
             terms: Terms { unkeyed: request.idempotency_key.is_none(), ..Terms::default() },
             address: None,
             placed_lines: None,
+            merged: Vec::new(),
+            merged_into: None,
             listed: false,
             history: vec![(OrderStatus::Pending, placed_at)],
             fingerprint: fingerprint.to_owned(),
@@ -194,11 +215,13 @@ impl Sales {
             reason: None,
             effective_at: order.placed_at,
         };
-        for effect in order.promises() {
-            let level = found.levels.get(&(effect.location.clone(), effect.sku.clone()));
-            let level = level.cloned().unwrap_or_else(|| Level::empty(effect.sku.clone(), effect.location.clone()));
+        let promised = found.stock.movements(order.promises());
+        if promised.len() > MAX_LEVELS {
+            return Err(PlaceError::TooManyItems);
+        }
+        for (level, movements) in promised {
             // Allocation took no more than is available, so the level allows it.
-            post(&mut transaction, &level, &[effect.movement], &posting).map_err(|_| PlaceError::Contended)?;
+            post(&mut transaction, &level, &movements, &posting)?;
         }
         match transaction.commit().await {
             Ok(()) => Ok(Committed::Yes),
@@ -222,30 +245,19 @@ impl Found {
     /// Sorts items of any kind into their places.
     fn take(&mut self, items: Vec<Option<Item>>) -> Result<(), TableError> {
         for item in items.into_iter().flatten() {
-            if is_level(&item) {
-                let level = decode_level(item)?;
-                self.levels.insert((level.location.clone(), level.sku.clone()), level);
-            } else if Book::is(&item) {
+            let Some(item) = self.stock.take(item)? else { continue };
+            if Book::is(&item) {
                 let book = Book::decode(item)?.value;
                 self.books.insert(book.id, book);
-            } else if item.kind() == Locations::KIND {
-                self.locations = item.decode::<Locations>()?.value;
+            } else if item.kind() == Kit::KIND {
+                let kit = item.decode::<Kit>()?.value;
+                self.kits.insert(kit.sku, kit.components);
             } else if item.kind() == OrderItem::KIND {
                 self.existing = Some(decode(item)?);
             }
             // Anything else is a ledger entry that was written first; its level comes with it.
         }
         Ok(())
-    }
-
-    fn availability(&self) -> Availability {
-        let mut by_location: Availability = self.locations.healthy().map(|id| (id.clone(), BTreeMap::new())).collect();
-        for ((location, sku), level) in &self.levels {
-            if let Some(items) = by_location.get_mut(location) {
-                items.insert(sku.clone(), level.available());
-            }
-        }
-        by_location
     }
 }
 
@@ -272,7 +284,8 @@ fn price(items: &[(BookId, i64)], found: &Found) -> Result<(Vec<Line>, kernel::C
         match (found.books.get(id).filter(|book| book.active), sku_of(*id)) {
             (Some(book), Some(sku)) => {
                 currencies.insert(book.price.currency().code());
-                lines.push(Line::plain(sku, *quantity, book.price.minor()));
+                let components = found.kits.get(&sku).cloned().unwrap_or_default();
+                lines.push(Line { components, ..Line::plain(sku, *quantity, book.price.minor()) });
             }
             _ => unknown.push(index),
         }
@@ -294,12 +307,8 @@ pub fn sku_of(book: BookId) -> Option<Sku> {
     book.isbn().map(|isbn: Isbn| isbn.to_string()).and_then(|isbn| isbn.parse().ok())
 }
 
-fn level_keys<'a>(
-    tenant: &'a TenantId,
-    locations: &'a BTreeSet<LocationId>,
-    skus: &'a [Sku],
-) -> impl Iterator<Item = Key> + 'a {
-    locations.iter().flat_map(move |location| skus.iter().map(move |sku| level_key(tenant, location, sku)))
+fn places(locations: &BTreeSet<LocationId>, skus: &BTreeSet<Sku>) -> BTreeSet<Place> {
+    locations.iter().flat_map(|location| skus.iter().map(|sku| (location.clone(), sku.clone()))).collect()
 }
 
 /// 64 bits over everything the customer decided: it tells apart the few requests one key may come with.

@@ -3,7 +3,7 @@
 use crate::duplicates::Verdict;
 use crate::edits::{Edit, Editor, Handling};
 use crate::intake::{Intake, IntakeError};
-use crate::lists::{Of, Span};
+use crate::lists::{Filter, Span};
 use crate::notes::{Address, Audience, NewNote, NoteError};
 use crate::order::returning::Finding;
 use crate::order::{Figure, Line, Terms, holds};
@@ -126,7 +126,7 @@ async fn ship_all(sales: &Sales, world: &World, id: OrderId) -> Result<Order, Ch
             sales.mark_sent(&tenant(), id, parcel).await?;
         }
         let mut figures = Vec::new();
-        for (sku, quantity) in &shipment.lines {
+        for (sku, quantity) in &order.items_of(shipment) {
             let level = world.inventory.level(&tenant(), by, sku).await?;
             let observed = Observation { on_hand: level.on_hand - quantity, version: level.source_version + 1 };
             figures.push(Figure { sku: sku.clone(), quantity: *quantity, observed });
@@ -143,7 +143,7 @@ async fn assert_whole(world: &World, number: u32) {
     for item in world.items("order") {
         let order = world.order(item["id"]["S"].as_str().unwrap().parse().unwrap()).await;
         for shipment in order.shipments.iter().filter(|s| s.state.is_open()) {
-            for (_, units) in shipment.lines.iter().filter(|(item, _)| *item == sku(number)) {
+            for (_, units) in order.items_of(shipment).iter().filter(|(item, _)| *item == sku(number)) {
                 *open.entry(shipment.location.clone()).or_default() += units;
             }
         }
@@ -157,10 +157,8 @@ async fn assert_whole(world: &World, number: u32) {
         let versions: Vec<u64> = steps.iter().map(|step| step.version).collect();
         assert_eq!(versions, (first..=order.version).collect::<Vec<_>>(), "every step leaves its entry");
     }
-    let (alpha, beta) = world.levels(number).await;
-    for level in [alpha, beta] {
-        assert_eq!(level.committed, open.get(&level.location).copied().unwrap_or(0), "{level:?}");
-    }
+    let open = |location| open.get(&at(location)).copied().unwrap_or(0);
+    assert_eq!(world.committed(number).await, (open("alpha"), open("beta")), "what is promised is what is open");
 }
 
 /// What all sales of an order come to.
@@ -169,6 +167,11 @@ async fn revenue(world: &World, id: OrderId) -> i64 {
     sales.iter().filter(|sale| sale.order == id).map(|sale| sale.total_minor).sum()
 }
 
+mod costs;
 mod crashes;
+mod hot;
+mod kits;
+mod lists;
 mod lives;
 mod races;
+mod steps;

@@ -12,7 +12,7 @@
 //! because an order of [`crate::MAX_LINES`] lines must stay within one write unit (1 KB).
 
 use crate::order::terms::is_default;
-use crate::order::{Hold, Line, Order, OrderId, Terms};
+use crate::order::{Hold, Line, Merged, Order, OrderId, Terms};
 use crate::payment::{Payment, PaymentState, Refund};
 use crate::returns::Return;
 use crate::shipment::{Shipment, ShipmentState};
@@ -63,6 +63,13 @@ pub(crate) struct OrderItem {
     address: Option<u64>,
     #[serde(rename = "li", default, skip_serializing_if = "is_default")]
     listed: bool,
+    /// What the lines that are kits are made of, by the index of the line.
+    #[serde(rename = "k", default, skip_serializing_if = "Vec::is_empty")]
+    kits: Vec<(usize, Vec<(Sku, i64)>)>,
+    #[serde(rename = "mg", default, skip_serializing_if = "Vec::is_empty")]
+    merged: Vec<Merged>,
+    #[serde(rename = "mi", default, skip_serializing_if = "Option::is_none")]
+    merged_into: Option<OrderId>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -208,6 +215,9 @@ impl From<&Order> for OrderItem {
             terms: order.terms.clone(),
             address: order.address,
             listed: order.listed,
+            kits: (0..).zip(&order.lines).filter(|(_, l)| l.is_kit()).map(|(n, l)| (n, l.components.clone())).collect(),
+            merged: order.merged.clone(),
+            merged_into: order.merged_into,
         }
     }
 }
@@ -216,7 +226,10 @@ impl OrderItem {
     fn into_order(self, version: u64) -> Option<Order> {
         let at = |ms| Timestamp::from_millisecond(ms).ok();
         let read = |text: &str| text.split(';').map(line).collect::<Option<Vec<Line>>>();
-        let lines = read(&self.lines)?;
+        let mut lines = read(&self.lines)?;
+        for (at, components) in self.kits {
+            lines.get_mut(at)?.components = components;
+        }
         let placed_lines = match &self.placed_lines {
             Some(text) => Some(read(text)?),
             None => None,
@@ -254,6 +267,8 @@ impl OrderItem {
             holds: self.holds,
             terms: self.terms,
             address: self.address,
+            merged: self.merged,
+            merged_into: self.merged_into,
             listed: self.listed,
             history: self.history.into_iter().map(|(s, ms)| Some((s, at(ms)?))).collect::<Option<_>>()?,
             fingerprint: self.fingerprint,
@@ -312,7 +327,7 @@ fn line(row: &str) -> Option<Line> {
     let (quantity, unit_price_minor) = (number()??, number()??);
     let discount_minor = number().map_or(Some(0), |n| n)?;
     let tax_minor = number().map_or(Some(0), |n| n)?;
-    Some(Line { sku, quantity, unit_price_minor, discount_minor, tax_minor })
+    Some(Line { discount_minor, tax_minor, ..Line::plain(sku, quantity, unit_price_minor) })
 }
 
 fn parcel_line(row: &str, lines: &[Line]) -> Option<(Sku, i64)> {

@@ -5,7 +5,8 @@
 //! made by whoever consumes it, under an id derived from the return, so that it is made once however often it is told.
 
 use crate::Sales;
-use crate::change::{By, ChangeError, Scope, Stock};
+use crate::change::{By, ChangeError, Scope};
+use crate::cost::Departed;
 use crate::edits::Editor;
 use crate::intake::{Intake, IntakeError};
 use crate::order::returning::Finding;
@@ -13,10 +14,12 @@ use crate::order::{Line, Order, OrderId, Refused, Terms};
 use crate::payment::Payment;
 use crate::place::Placed;
 use crate::returns::ReturnEvent;
+use crate::stock::Stock;
 use inventory::{LocationId, Sku};
 use kernel::{Context, Currency, Event, MoneyError, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// The channel of orders that are made of returns.
 pub const EXCHANGE: &str = "exchange";
@@ -108,7 +111,10 @@ impl Sales {
         let found = self.order(tenant, id).await?.ok_or(ChangeError::NotFound)?;
         let refused = |reason| ChangeError::Refused { reason, order: Box::new(found.clone()) };
         let held = found.returns.get(number).ok_or_else(|| refused(Refused::UnknownReturn))?;
-        let (location, skus) = (held.location.clone(), held.lines.iter().map(|l| l.sku.clone()).collect::<Vec<_>>());
+        let units: Vec<(Sku, i64)> = held.lines.iter().map(|line| (line.sku.clone(), line.units)).collect();
+        let skus: Vec<Sku> = found.items(&units).into_iter().map(|(sku, _)| sku).collect();
+        let location = held.location.clone();
+        let departed = self.departed(tenant, id, &location).await?;
         let cost = exchange.map(cost_of).transpose().map_err(|error| refused(error.into()))?;
         let new = Self::id_of(tenant, EXCHANGE, &external_id(id, number));
         let part = |order: &Order| -> Result<Option<(OrderId, i64)>, Refused> {
@@ -117,7 +123,7 @@ impl Sales {
                 None => Ok(None),
             }
         };
-        let step = |order: &mut Order, _: &Stock| order.settle_return(number, part(order)?);
+        let step = |order: &mut Order, _: &Stock| order.settle_return(number, part(order)?, &departed);
         let also = |order: &Order, transaction: &mut table::Transaction| {
             let (Some(lines), Some(cost)) = (exchange, cost) else { return };
             let wanted = exchange_order(order, number, lines, cost, editor.actor);
@@ -127,6 +133,30 @@ impl Sales {
         };
         let by = By { also: Some(&also), ..editor.by("return_settled") };
         self.change(tenant, id, by, Scope::At(&location, &skus), &step).await
+    }
+
+    /// What left with the order and what it cost, in the order in which it left, as far as that cost means something at
+    /// a location: it does at those of the same company.
+    async fn departed(
+        &self,
+        tenant: &TenantId,
+        id: OrderId,
+        location: &LocationId,
+    ) -> Result<Vec<Departed>, ChangeError> {
+        let mut departed = self.departures(tenant, id).await?;
+        let inventory = self.inventory();
+        let mut same: BTreeMap<LocationId, bool> = BTreeMap::from([(location.clone(), true)]);
+        for batch in &departed {
+            if !same.contains_key(&batch.location) {
+                let there = inventory.company_of(tenant, &batch.location).await?;
+                let here = inventory.company_of(tenant, location).await?;
+                same.insert(batch.location.clone(), there.is_some() && there == here);
+            }
+        }
+        for batch in departed.iter_mut().filter(|batch| same.get(&batch.location) != Some(&true)) {
+            batch.cost = None;
+        }
+        Ok(departed)
     }
 
     /// Makes the order of an exchange, once.

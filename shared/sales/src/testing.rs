@@ -2,6 +2,8 @@
 
 use crate::{Order, OrderId, PlaceOrder, Placed, Sales};
 use catalog::{BookId, Catalog, NewBook};
+use inventory::kit::Kit;
+use inventory::reservations::Reservations;
 use inventory::{Inventory, Level, LocationId, Locations, Movement, Posting, Sku};
 use kernel::{Clock, Context, Isbn, ManualClock, Money, TenantId, Timestamp};
 use serde_json::{Value, json};
@@ -61,6 +63,18 @@ impl World {
 
     /// A book at 12.50 with this stock at alpha and beta.
     pub(crate) async fn stocked(self, number: u32, alpha: i64, beta: i64) -> Self {
+        let world = self.sold(number).await;
+        for (location, on_hand) in [("alpha", alpha), ("beta", beta)] {
+            let posting = world.posting();
+            let count = Movement::Counted { on_hand };
+            let place = (&at(location), &sku(number));
+            world.inventory.post(&tenant(), place, &count, &posting, &|_| None).await.unwrap();
+        }
+        world
+    }
+
+    /// A book at 12.50 without stock.
+    async fn sold(self, number: u32) -> Self {
         let plain = Table::new(self.dynamo.client(), "crossdock");
         let new = NewBook {
             isbn: isbn(number).to_string(),
@@ -71,13 +85,42 @@ impl World {
             price: Money::from_minor(1250, "GBP".parse().unwrap()),
         };
         Catalog::new(plain, self.clock.clone()).create(&tenant(), new, &cause()).await.unwrap();
-        for (location, on_hand) in [("alpha", alpha), ("beta", beta)] {
-            let posting = self.posting();
-            let count = Movement::Counted { on_hand };
-            let place = (&at(location), &sku(number));
-            self.inventory.post(&tenant(), place, &count, &posting, &|_| None).await.unwrap();
-        }
         self
+    }
+
+    /// The same, its stock at alpha spread over so many shards.
+    pub(crate) async fn hot(self, number: u32, shards: u8) -> Self {
+        let item = self.inventory.make_hot(&tenant(), &at("alpha"), &sku(number), shards).await.unwrap();
+        self.inventory.rebalance(&tenant(), &item, "test", self.clock.now()).await.unwrap();
+        self
+    }
+
+    /// A kit of so many of other books, which is sold like a book.
+    pub(crate) async fn kit(self, number: u32, components: &[(u32, i64)]) -> Self {
+        let world = self.sold(number).await;
+        world.put_kit(number, components).await;
+        world
+    }
+
+    pub(crate) async fn put_kit(&self, number: u32, components: &[(u32, i64)]) {
+        let components = components.iter().map(|(component, units)| (sku(*component), *units)).collect();
+        let kit = Kit::new(sku(number), components).unwrap();
+        let plain = Table::new(self.dynamo.client(), "crossdock");
+        Reservations::new(plain, self.clock.clone()).put_kit(&tenant(), &kit).await.unwrap();
+    }
+
+    /// Units of an item that alpha and beta owe, each level proved by its ledger.
+    pub(crate) async fn committed(&self, number: u32) -> (i64, i64) {
+        let (alpha, beta) = self.levels(number).await;
+        let mut owed = (alpha.committed, beta.committed);
+        if let Some(item) = self.inventory.hot_item(&tenant(), &at("alpha"), &sku(number)).await.unwrap() {
+            for shard in self.inventory.spread_levels(&tenant(), &item).await.unwrap().iter().skip(1) {
+                let shard = self.inventory.prove(&tenant(), &shard.location, &shard.sku).await.unwrap();
+                assert!(shard.available() >= 0);
+                owed.0 += shard.committed;
+            }
+        }
+        owed
     }
 
     pub(crate) fn posting(&self) -> Posting {

@@ -88,7 +88,7 @@ impl Dispatch {
             Ok(marked) => marked,
             Err(outcome) => return outcome,
         };
-        match self.peers.instruct(&shipment.location, &at.url, order.id, shipment).await {
+        match self.peers.instruct(&shipment.location, &at.url, order, shipment).await {
             Instructed::Taken => Outcome::Done,
             Instructed::Unknown(reason) => Outcome::retry(reason),
             Instructed::NotSent(reason) => self.unmark(tenant, order.id, id, marked, Outcome::retry(reason)).await,

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use inventory::{LocationId, Observation, Sku};
-use sales::{OrderId, Shipment};
+use sales::{Order, Shipment};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,11 +89,13 @@ impl Peers {
     }
 
     /// Asks a warehouse to send a parcel. Safe to repeat: the warehouse knows the shipment by its id.
-    pub async fn instruct(&self, id: &LocationId, url: &str, order: OrderId, shipment: &Shipment) -> Instructed {
-        let shipment_id = shipment.id(order).to_string();
-        let lines = shipment.lines.iter().map(|(isbn, quantity)| InstructionLine { isbn, quantity: *quantity });
+    /// Kits are asked for as what they are made of.
+    pub async fn instruct(&self, id: &LocationId, url: &str, order: &Order, shipment: &Shipment) -> Instructed {
+        let shipment_id = shipment.id(order.id).to_string();
+        let items = order.items_of(shipment);
+        let lines = items.iter().map(|(isbn, quantity)| InstructionLine { isbn, quantity: *quantity });
         let body =
-            Instruction { shipment_id: shipment_id.clone(), order_id: order.to_string(), lines: lines.collect() };
+            Instruction { shipment_id: shipment_id.clone(), order_id: order.id.to_string(), lines: lines.collect() };
         let body = match serde_json::to_vec(&body) {
             Ok(body) => Bytes::from(body),
             Err(error) => return Instructed::NotSent(error.to_string()),

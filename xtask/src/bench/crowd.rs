@@ -150,10 +150,7 @@ fn start(lab: &Lab<'_>, case: &Case, cloud: &super::cloud::Cloud, count: usize) 
 }
 
 /// Has every function handle its events while the others handle theirs; how long that took, and all answers.
-fn each(
-    functions: &mut [Function],
-    events: impl Fn(usize) -> Vec<Value>,
-) -> anyhow::Result<(Duration, Vec<Value>)> {
+fn each(functions: &mut [Function], events: impl Fn(usize) -> Vec<Value>) -> anyhow::Result<(Duration, Vec<Value>)> {
     let work: Vec<Vec<Value>> = (0..functions.len()).map(events).collect();
     let start = Instant::now();
     let answers = thread::scope(|scope| {

@@ -78,7 +78,8 @@ impl Vendure {
         let open = child.stdin.take();
         let limit = Some(Duration::from_secs(120));
         let agent = ureq::Agent::config_builder().timeout_global(limit).max_idle_connections_per_host(256).build();
-        let stock = serde_json::from_str(&line).with_context(|| shell::tail(&project.target("bench/log/vendure.log")))?;
+        let stock =
+            serde_json::from_str(&line).with_context(|| shell::tail(&project.target("bench/log/vendure.log")))?;
         let url = format!("http://127.0.0.1:{port}/shop-api");
         Ok(Self { child, url, stock, agent: agent.into(), _open: open, _database: database })
     }

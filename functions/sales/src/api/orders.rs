@@ -11,7 +11,7 @@ use inventory::LocationId;
 use kernel::{Money, Timestamp};
 use sales::duplicates::Verdict;
 use sales::edits::{Edit, Handling};
-use sales::lists::{Of, Span};
+use sales::lists::{Filter, Span};
 use sales::order::{Hold, holds};
 use sales::payment::RefundState;
 use sales::{Order, OrderId, OrderStatus, Placed, Sales, ShipmentId};
@@ -71,11 +71,11 @@ async fn take_in(
 struct OrderFilter {
     /// One status. Orders of our own shop are in `PENDING` when their payment provider does not answer.
     status: Option<String>,
-    /// `true`: only those of the status that wait for a person.
+    /// Whether they wait for a person.
     held: Option<bool>,
     customer: Option<String>,
     channel: Option<String>,
-    /// With `channel`: the one order with this id there.
+    /// With `channel`: only the order with this id there.
     external_id: Option<String>,
     company: Option<String>,
     /// Who has a parcel of them.
@@ -88,7 +88,8 @@ struct OrderFilter {
     to: Option<Timestamp>,
 }
 
-/// Orders, newest first: of a status, a customer, a channel, a company or a location; of the main company unless told.
+/// Orders that have everything in common that is asked for, newest first; those of the main company when nothing is. A
+/// page may have fewer orders than `limit` and yet go on: see `next`.
 #[utoipa::path(get, path = "/sales/v1/orders", params(OrderFilter, PageParams),
     responses((status = 200, body = Page<SalesOrderView>)))]
 async fn list(
@@ -97,65 +98,31 @@ async fn list(
     list: List<OrderFilter>,
 ) -> Result<Json<Page<SalesOrderView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
-    let filter = &listing.list.filter;
-    let view = |order: Order| SalesOrderView::try_from(&order).map_err(|error| Problem::internal(&error));
-    if let Some(external) = &filter.external_id {
-        let channel = filter.channel.as_deref().ok_or_else(|| unsupported("externalId", "needs `channel`"))?;
+    let asked = &listing.list.filter;
+    let status = asked.status.as_deref().map(str::parse::<OrderStatus>).transpose();
+    let status = status.map_err(|_| unsupported("status", "is not the status of an order"))?;
+    let filter = Filter {
+        statuses: status.as_slice(),
+        held: asked.held,
+        customer: asked.customer.as_deref(),
+        channel: asked.channel.as_deref(),
+        company: asked.company.as_deref(),
+        location: asked.location.as_deref(),
+        span: Span { from: asked.from, to: asked.to },
+    };
+    let (orders, next) = if let Some(external) = &asked.external_id {
+        let channel = asked.channel.as_deref().ok_or_else(|| unsupported("externalId", "needs `channel`"))?;
         let id = Sales::id_of(&caller.tenant, channel, external);
         let found = api.sales.order(&caller.tenant, id).await.map_err(|error| problems::table(&error))?;
-        return Ok(Json(listing.page(found.map(view).transpose()?.into_iter().collect(), None)));
-    }
-    let span = Span { from: filter.from, to: filter.to };
-    let status: Option<OrderStatus> = filter
-        .status
-        .as_deref()
-        .map(|status| status.parse().map_err(|_| unsupported("status", "is not the status of an order")))
-        .transpose()?;
-    if let (Some(status), None | Some(false)) = (status, filter.held) {
-        only(&[
-            filter.customer.is_some(),
-            filter.channel.is_some(),
-            filter.company.is_some(),
-            filter.location.is_some(),
-        ])?;
-        if span != Span::default() {
-            return Err(unsupported("from", "does not go with `status`"));
-        }
+        (found.into_iter().filter(|order| filter.matches(order)).collect(), None)
+    } else {
         let below = listing.below()?;
-        let page = api.sales.orders_by_status(&caller.tenant, &[status], below.as_ref(), listing.limit()).await;
-        let (orders, next) = page.map_err(|error| problems::table(&error))?;
-        let next = next.and_then(|next| serde_json::to_vec(&next).ok());
-        let orders = orders.into_iter().map(view).collect::<Result<_, _>>()?;
-        return Ok(Json(listing.page(orders, next.as_deref())));
-    }
-    let page = api.sales.list(&caller.tenant, filter.of(status)?, span, listing.start()?, listing.limit()).await;
-    listing.shown(page.map_err(|error| problems::table(&error))?, view)
-}
-
-impl OrderFilter {
-    /// The one list that is asked for.
-    fn of(&self, status: Option<OrderStatus>) -> Result<Of<'_>, Problem> {
-        let lists = [
-            status.map(Of::Held),
-            self.customer.as_deref().map(Of::Customer),
-            self.channel.as_deref().map(Of::Channel),
-            self.company.as_deref().map(Of::Company),
-            self.location.as_deref().map(Of::Location),
-        ];
-        let mut asked = lists.into_iter().flatten();
-        match (asked.next(), asked.next(), self.held) {
-            (Some(_), Some(_), _) => Err(unsupported("filter", "one of status, customer, channel, company, location")),
-            (Some(Of::Held(_)) | None, None, Some(true)) if status.is_none() => {
-                Err(unsupported("held", "needs `status`"))
-            }
-            (Some(of), None, _) => Ok(of),
-            (None, _, _) => Ok(Of::Company(sales::order::MAIN_COMPANY)),
-        }
-    }
-}
-
-fn only(others: &[bool]) -> Result<(), Problem> {
-    if others.contains(&true) { Err(unsupported("status", "does not go with other filters")) } else { Ok(()) }
+        let page = api.sales.search(&caller.tenant, &filter, below.as_ref(), listing.limit()).await;
+        page.map_err(|error| problems::table(&error))?
+    };
+    let next = next.and_then(|next| serde_json::to_vec(&next).ok());
+    let views = orders.iter().map(SalesOrderView::try_from).collect::<Result<_, _>>();
+    Ok(Json(listing.page(views.map_err(|error| Problem::internal(&error))?, next.as_deref())))
 }
 
 fn unsupported(parameter: &'static str, detail: &'static str) -> Problem {
@@ -366,8 +333,12 @@ async fn confirm_refund(
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
 enum NewVerdict {
-    /// It is the other order once more: it is called off.
-    Merge,
+    /// It is the other order once more: it is called off. The other order gets its notes, files and external id, and of
+    /// its lines these units, if any are wanted beside what the other order has.
+    Merge {
+        #[serde(default)]
+        lines: Vec<Units>,
+    },
     /// These units are wanted beside the other order; the rest is called off.
     Split { lines: Vec<Units> },
     /// It is an order of its own.
@@ -389,7 +360,7 @@ async fn judge(
 ) -> Shown {
     let seen = api.seen(&caller, id, &known).await?;
     let verdict = match new {
-        NewVerdict::Merge => Verdict::Merge,
+        NewVerdict::Merge { lines } => Verdict::Merge(units(&lines)),
         NewVerdict::Split { lines } => Verdict::Split(units(&lines)),
         NewVerdict::Dismiss => Verdict::Dismiss,
     };

@@ -6,7 +6,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use inventory::{LocationId, Sku};
-use sales::lists::{Of, Span};
 use sales::order::returning::Finding;
 use sales::returns::{ReturnEvent, ReturnState};
 use sales::{Order, OrderId};
@@ -91,8 +90,7 @@ async fn list(
     let status: ReturnState = status.parse().map_err(|_| {
         Problem::invalid(vec![FieldError::parameter("status", "invalid_status", "is not the status of a return")])
     })?;
-    let of = Of::Return(status);
-    let page = api.sales.list(&caller.tenant, of, Span::default(), listing.start()?, listing.limit()).await;
+    let page = api.sales.orders_with_return(&caller.tenant, status, listing.start()?, listing.limit()).await;
     let view = |order: Order| Ok(Returned { order_id: order.id, returns: returns_of(&order) });
     listing.shown(page.map_err(|error| problems::table(&error))?, view)
 }

@@ -3,8 +3,8 @@
 use inventory::Sku;
 use kernel::{Money, MoneyError, Timestamp};
 use sales::documents::{Sale, TimelineEntry};
-use sales::order::Hold;
 use sales::order::money::Worth;
+use sales::order::{Hold, Merged};
 use sales::returns::Return;
 use sales::shipment::FulfillmentStatus;
 use sales::{Order, OrderId, OrderStatus, Payment, PaymentState, ShipmentId, ShipmentState};
@@ -26,6 +26,12 @@ pub(crate) struct SalesOrderView {
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<OrderId>,
+    /// Orders that repeated it and became part of it.
+    merged: Vec<MergedView>,
+    /// The order it repeated and became part of.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged_into: Option<OrderId>,
     #[schema(value_type = String, example = "PROCESSING")]
     status: OrderStatus,
     /// Why it waits.
@@ -64,6 +70,22 @@ struct HoldView {
 
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
+struct MergedView {
+    #[schema(value_type = String)]
+    order_id: OrderId,
+    channel: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+}
+
+impl From<&Merged> for MergedView {
+    fn from(merged: &Merged) -> Self {
+        Self { order_id: merged.order, channel: merged.channel.clone(), external_id: merged.external_id.clone() }
+    }
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct LineView {
     #[schema(value_type = String)]
     sku: Sku,
@@ -82,6 +104,9 @@ struct LineView {
     unfilled: i64,
     /// Units that left and are in no return.
     returnable: i64,
+    /// What one unit is made of, when it is a kit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    components: Vec<UnitsView>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -140,6 +165,12 @@ struct UnitsView {
     units: i64,
 }
 
+impl From<&(Sku, i64)> for UnitsView {
+    fn from((sku, units): &(Sku, i64)) -> Self {
+        Self { sku: sku.clone(), units: *units }
+    }
+}
+
 /// A return.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -183,6 +214,8 @@ impl TryFrom<&Order> for SalesOrderView {
             company: order.company().to_owned(),
             customer_id: order.customer.clone(),
             origin: order.terms.origin,
+            merged: order.merged.iter().map(MergedView::from).collect(),
+            merged_into: order.merged_into,
             status: order.status,
             holds: order.holds.iter().map(HoldView::from).collect(),
             placed_at: order.placed_at,
@@ -212,11 +245,7 @@ impl TryFrom<&Order> for SalesOrderView {
                     shipment_status: shipment.state,
                     reason: shipment.reason.clone(),
                     scheduled_for: shipment.until,
-                    lines: shipment
-                        .lines
-                        .iter()
-                        .map(|(sku, units)| UnitsView { sku: sku.clone(), units: *units })
-                        .collect(),
+                    lines: shipment.lines.iter().map(UnitsView::from).collect(),
                     allowed: order.allowed_of(shipment),
                 })
                 .collect(),
@@ -246,6 +275,7 @@ fn line_view(order: &Order, line: &sales::Line) -> Result<LineView, MoneyError> 
         shipped: order.shipped(&line.sku),
         unfilled: order.unfilled(line),
         returnable: order.returnable(&line.sku),
+        components: line.components.iter().map(UnitsView::from).collect(),
     })
 }
 

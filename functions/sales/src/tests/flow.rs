@@ -105,7 +105,7 @@ async fn a_fulfilment_order_is_handled_and_a_refusal_says_what_is_allowed() {
         split.body["fulfillmentOrders"].as_array().unwrap().iter().map(|f| f["status"].clone()).collect();
     assert_eq!(states, ["CANCELLED", "OPEN", "OPEN"]);
     let gone = world.act(&path, &json!({ "kind": "pick" })).await;
-    assert_eq!((gone.status, &gone.body["code"]), (StatusCode::CONFLICT, &json!("invalid_transition")));
+    assert_eq!((gone.status, &gone.body["code"]), (StatusCode::CONFLICT, &json!("shipment_already_settled")));
     assert_eq!((&gone.body["currentStatus"], &gone.body["allowed"]), (&json!("MOVED"), &json!([])));
     let other = split.body["fulfillmentOrders"][1]["id"].as_str().unwrap();
     let path_of_other = format!("{ORDERS}/{id}/fulfillment-orders/{other}/actions");

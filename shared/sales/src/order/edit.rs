@@ -3,12 +3,12 @@
 //! An edit plans the whole order anew: what was promised is given back, and what is wanted now is allocated from what
 //! there is. A unit that is called off takes its stored share of discounts and taxes with it; those that stay keep theirs.
 
-use super::{Line, MAX_LINES, MAX_QUANTITY, Order, Refused, StockEffect, holds};
+use super::{Line, MAX_LINES, MAX_QUANTITY, Order, Refused, StockEffect, effect, holds};
 use crate::payment::{Payment, PaymentState};
 use crate::shipment::{Shipment, ShipmentState};
 use crate::status::{OrderStatus, Step};
 use crate::totals::share;
-use inventory::allocation::{Demand, Parcel};
+use inventory::allocation::Parcel;
 use inventory::{Movement, Sku};
 use kernel::{Money, Timestamp};
 
@@ -52,23 +52,13 @@ impl Order {
         line.quantity = quantity;
     }
 
-    /// What an order with these lines wants of the stock.
-    pub fn demand(lines: &[Line]) -> Vec<Demand> {
-        let wanted = lines.iter().filter(|line| line.quantity > 0);
-        wanted.map(|line| Demand { sku: line.sku.clone(), quantity: line.quantity }).collect()
-    }
-
     /// Changes the lines and plans them into `parcels`. What is wanted beyond what is paid for becomes a payment of its
     /// own, by the same means as the first.
     pub fn edit(&mut self, lines: Vec<Line>, parcels: &[Parcel], now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
         let mut next = self.clone();
         next.step(Step::Edit, now)?;
         next.room_for(parcels.len())?;
-        let mut effects = Vec::new();
-        for shipment in next.shipments.iter_mut().filter(|s| s.state.is_open()) {
-            effects.extend(super::effects(shipment, |quantity| Movement::Released { quantity }));
-            shipment.state = ShipmentState::Moved;
-        }
+        let mut effects = next.end_open(ShipmentState::Moved);
         next.placed_lines.get_or_insert_with(|| self.lines.clone());
         next.lines = lines;
         effects.extend(next.plan(parcels));
@@ -105,7 +95,9 @@ impl Order {
             let line = self.lines.iter().find(|line| line.sku == *sku).ok_or(Refused::WrongLines)?;
             let mut left = *count - next.unfilled(line).min(*count);
             for shipment in next.shipments.iter_mut().rev().filter(|s| may_shrink(s)) {
-                released.extend(take_units(shipment, sku, &mut left));
+                let taken = take_units(shipment, sku, &mut left);
+                let items = self.items(&[(sku.clone(), taken)]).into_iter().filter(|(_, units)| *units > 0);
+                released.extend(items.map(|item| effect(item, shipment, &|quantity| Movement::Released { quantity })));
             }
             if *count < 1 || left > 0 {
                 return Err(Refused::TooMany { sku: sku.clone(), requested: *count, available: *count - left });
@@ -157,14 +149,14 @@ fn may_shrink(shipment: &Shipment) -> bool {
     shipment.state.is_open() && !shipment.state.is_with_warehouse()
 }
 
-/// Takes up to `left` units of an item out of a parcel. One that becomes empty is called off.
-fn take_units(shipment: &mut Shipment, sku: &Sku, left: &mut i64) -> Option<StockEffect> {
-    let at = shipment.lines.iter().position(|(item, _)| item == sku)?;
+/// Takes up to `left` units of a line out of a parcel; gives how many. One that becomes empty is called off.
+fn take_units(shipment: &mut Shipment, sku: &Sku, left: &mut i64) -> i64 {
+    let Some(at) = shipment.lines.iter().position(|(item, _)| item == sku) else { return 0 };
     let taken = shipment.lines[at].1.min(*left);
-    if taken == 0 {
-        return None;
-    }
     *left -= taken;
+    if taken == 0 {
+        return 0;
+    }
     if shipment.lines.len() == 1 && shipment.lines[at].1 == taken {
         // Its line stays, to show what it was.
         shipment.state = ShipmentState::Cancelled;
@@ -173,6 +165,5 @@ fn take_units(shipment: &mut Shipment, sku: &Sku, left: &mut i64) -> Option<Stoc
     } else {
         shipment.lines[at].1 -= taken;
     }
-    let movement = Movement::Released { quantity: taken };
-    Some(StockEffect { location: shipment.location.clone(), sku: sku.clone(), movement })
+    taken
 }

@@ -143,13 +143,12 @@ impl Order {
         for id in ids {
             let shipment = next.advance(*id, ShipmentEvent::Move)?;
             if shipment.location != location {
-                return Err(Refused::NotYours);
+                return Err(Refused::PlacesDiffer);
             }
             for (sku, count) in &shipment.lines {
                 *all.entry(sku.clone()).or_default() += count;
-                let movement = Movement::Released { quantity: *count };
-                moved.push(StockEffect { location: location.clone(), sku: sku.clone(), movement });
             }
+            moved.extend(self.effects(self.shipment(*id)?, |quantity| Movement::Released { quantity }));
         }
         next.in_fulfilment()?;
         next.room_for(1)?;
@@ -162,7 +161,7 @@ impl Order {
     pub fn cancel_shipment(&mut self, id: ShipmentId, now: Timestamp) -> Result<Vec<StockEffect>, Refused> {
         let mut next = self.clone();
         let shipment = next.advance(id, ShipmentEvent::Cancel)?.clone();
-        let released = super::effects(&shipment, |quantity| Movement::Released { quantity });
+        let released = self.effects(&shipment, |quantity| Movement::Released { quantity });
         let released = next.called_off(&shipment.lines, released, now)?;
         *self = next;
         Ok(released)

@@ -1,11 +1,13 @@
 //! Returns of an order: what may come back, what became of it, and the money for it. Pure.
 
 use super::{Order, OrderId, Refused, StockEffect};
+use crate::cost::{Departed, cost_of};
 use crate::machine::Machine;
 use crate::returns::{Return, ReturnEvent, ReturnLine, ReturnState};
 use crate::status::Step;
 use inventory::{Condition, LocationId, Movement, Sku};
 use kernel::{Money, MoneyError, Timestamp};
+use std::collections::BTreeMap;
 
 /// Most returns of one order.
 pub const MAX_RETURNS: usize = 20;
@@ -114,11 +116,13 @@ impl Order {
     }
 
     /// Settles a return: its goods go where the inspection put them, and what arrived is paid back, less what becomes
-    /// part of `exchange` (the order made of it and how much of it that takes, in minor units).
+    /// part of `exchange` (the order made of it and how much of it that takes, in minor units). Goods come back with the
+    /// cost they `departed` with, as far as that is known.
     pub fn settle_return(
         &mut self,
         number: usize,
         exchange: Option<(OrderId, i64)>,
+        departed: &[Departed],
     ) -> Result<Vec<StockEffect>, Refused> {
         let mut next = self.clone();
         let value = self.return_value(number)?.minor();
@@ -141,18 +145,33 @@ impl Order {
         let held = &mut next.returns[number];
         held.exchange = exchange.map(|(order, _)| order);
         held.value_minor = refund + credit;
-        let location = held.location.clone();
-        let found = |line: &ReturnLine| [(Condition::Sellable, line.restocked), (Condition::Damaged, line.damaged)];
-        let back =
-            held.lines.iter().flat_map(|line| found(line).map(|(condition, quantity)| (line, condition, quantity)));
-        let effects = back.filter(|(_, _, quantity)| *quantity > 0).map(|(line, condition, quantity)| StockEffect {
-            location: location.clone(),
-            sku: line.sku.clone(),
-            movement: Movement::Returned { quantity, condition, cost: None },
-        });
-        let effects = effects.collect();
+        let effects = self.taken_back(number, departed)?;
         next.mark_exchanged(credit, number);
         *self = next;
+        Ok(effects)
+    }
+
+    /// The goods of a return as they go into stock: kits taken apart, each unit with what it cost when it left.
+    fn taken_back(&self, number: usize, departed: &[Departed]) -> Result<Vec<StockEffect>, Refused> {
+        let held = self.returns.get(number).ok_or(Refused::UnknownReturn)?;
+        let closed = self.returns.iter().filter(|r| r.state == ReturnState::Closed).flat_map(|r| &r.lines);
+        let accepted: Vec<(Sku, i64)> = closed.map(|line| (line.sku.clone(), line.accepted())).collect();
+        let mut back: BTreeMap<Sku, i64> = self.items(&accepted).into_iter().collect();
+        let mut effects = Vec::new();
+        for line in &held.lines {
+            for (condition, units) in [(Condition::Sellable, line.restocked), (Condition::Damaged, line.damaged)] {
+                for (sku, quantity) in self.items(&[(line.sku.clone(), units)]) {
+                    if quantity == 0 {
+                        continue;
+                    }
+                    let from = back.entry(sku.clone()).or_default();
+                    let cost = cost_of(departed, &sku, &(*from..*from + quantity));
+                    *from += quantity;
+                    let movement = Movement::Returned { quantity, condition, cost };
+                    effects.push(StockEffect { location: held.location.clone(), sku, movement });
+                }
+            }
+        }
         Ok(effects)
     }
 

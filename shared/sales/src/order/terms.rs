@@ -17,12 +17,25 @@ pub struct Line {
     pub discount_minor: i64,
     /// Taxes on all its units together, on top of the price or contained in it as [`Terms`] say.
     pub tax_minor: i64,
+    /// Units of each item that one unit is made of, when it is a kit; as it was when it was ordered.
+    pub components: Vec<(Sku, i64)>,
 }
 
 impl Line {
     /// A line without discounts and taxes.
     pub fn plain(sku: Sku, quantity: i64, unit_price_minor: i64) -> Self {
-        Self { sku, quantity, unit_price_minor, discount_minor: 0, tax_minor: 0 }
+        Self { sku, quantity, unit_price_minor, discount_minor: 0, tax_minor: 0, components: Vec::new() }
+    }
+
+    /// Whether it is made of other items, which are what is held in stock.
+    pub fn is_kit(&self) -> bool {
+        !self.components.is_empty()
+    }
+
+    /// The items held in stock, and how many of each one unit is.
+    pub fn items(&self) -> impl Iterator<Item = (&Sku, i64)> {
+        let own = (!self.is_kit()).then_some((&self.sku, 1));
+        own.into_iter().chain(self.components.iter().map(|(sku, units)| (sku, *units)))
     }
 }
 
@@ -71,6 +84,20 @@ pub struct Hold {
     /// The order it is suspected to repeat.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub other: Option<OrderId>,
+}
+
+/// An order that repeated another and became part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    /// Which.
+    #[serde(rename = "o")]
+    pub order: OrderId,
+    /// Where it was placed.
+    #[serde(rename = "c")]
+    pub channel: String,
+    /// Its id there.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
 }
 
 /// The codes of [`Hold`].

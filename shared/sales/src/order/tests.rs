@@ -48,6 +48,8 @@ fn split_order() -> Order {
         terms: Terms::default(),
         address: None,
         placed_lines: None,
+        merged: Vec::new(),
+        merged_into: None,
         listed: false,
         history: vec![(OrderStatus::Pending, now())],
         fingerprint: "f".into(),
@@ -346,7 +348,7 @@ fn run(order: &mut Order, step: &Do) -> Result<Vec<StockEffect>, Refused> {
                 | ReturnState::InTransit
                 | ReturnState::Closed
                 | ReturnState::Rejected
-                | ReturnState::Cancelled => order.settle_return(*n, None),
+                | ReturnState::Cancelled => order.settle_return(*n, None, &[]),
             }
         }
         Do::Refund(minor) => order.refund(*minor, "sorry").map(|()| Vec::new()),
@@ -361,7 +363,7 @@ proptest! {
         for (location, item) in [("alpha", A), ("alpha", B), ("beta", A), ("beta", B)] {
             stock.post(&[StockEffect { location: at(location), sku: sku(item), movement: Movement::Counted { on_hand: 60 } }]);
         }
-        let planned: Vec<_> = order.shipments.iter().flat_map(|s| effects(s, |quantity| Movement::Committed { quantity })).collect();
+        let planned: Vec<_> = order.shipments.iter().flat_map(|s| order.effects(s, |quantity| Movement::Committed { quantity })).collect();
         stock.post(&planned);
         for step in &steps {
             let before = order.clone();

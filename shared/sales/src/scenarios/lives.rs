@@ -203,7 +203,7 @@ async fn no_unit_is_returned_twice_and_only_what_arrived_is_paid_back() {
     let level = world.levels(1).await.1;
     let counts = (level.on_hand, level.damaged, level.available());
     assert_eq!(counts, (2, 1, 1), "what was damaged is there, and not sold again");
-    let closed = world.sales.list(&tenant(), Of::Return(ReturnState::Closed), Span::default(), None, 9).await.unwrap();
+    let closed = world.sales.orders_with_return(&tenant(), ReturnState::Closed, None, 9).await.unwrap();
     assert_eq!(closed.items.len(), 2);
     assert_whole(&world, 1).await;
 }
@@ -225,7 +225,7 @@ async fn a_suspected_duplicate_waits_until_a_person_decides() {
         );
         suspects.push(order.id);
     }
-    let merged = judge(suspects[0], Verdict::Merge).await.unwrap();
+    let merged = judge(suspects[0], Verdict::Merge(Vec::new())).await.unwrap();
     assert_eq!(merged.status, OrderStatus::Cancelled);
     assert_eq!(settle(&world, merged.id, &bank).await.refunds[0].minor, 3003);
     let split = judge(suspects[1], Verdict::Split(vec![(sku(1), 1)])).await.unwrap();
@@ -237,6 +237,46 @@ async fn a_suspected_duplicate_waits_until_a_person_decides() {
     world.clock.advance(std::time::Duration::from_secs(3600));
     let later = take_in(&world, &intake("e", &[(1, 3)], vec![paid(3003)])).await;
     assert!(later.holds.is_empty(), "the window is over");
+}
+
+#[tokio::test]
+async fn what_only_the_suspect_has_is_merged_into_the_order_it_repeats() {
+    let world = World::new().await.stocked(1, 50, 0).await;
+    let (bank, cause) = (Bank::default(), cause());
+    let first = take_in(&world, &intake("a", &[(1, 3)], vec![card(3003)])).await;
+    settle(&world, first.id, &bank).await;
+    world.clock.advance(std::time::Duration::from_secs(1));
+    let suspect = take_in(&world, &intake("b", &[(1, 3)], vec![card(3003)])).await;
+    let file = world.sales.store_file(&tenant(), suspect.id, "a.pdf", "application/pdf", "AAAA".into()).await.unwrap();
+    let note =
+        NewNote { key: "k".into(), audience: Audience::Internal, text: "@usr_bob look".into(), files: vec![file] };
+    let note = world.sales.write_note(&tenant(), &suspect, note, "usr_admin", &cause).await.unwrap();
+    let merge = async |units| {
+        world.sales.judge(&tenant(), suspect.id, &Verdict::Merge(units), ("usr_admin", &cause), None).await
+    };
+    let too_many = merge(vec![(sku(1), 4)]).await;
+    assert!(matches!(too_many, Err(ChangeError::Refused { reason: Refused::TooMany { available: 3, .. }, .. })));
+    let gone = merge(vec![(sku(1), 1)]).await.unwrap();
+    assert_eq!((gone.status, gone.merged_into), (OrderStatus::Cancelled, Some(first.id)));
+    let kept = world.order(first.id).await;
+    assert_eq!((kept.lines[0].quantity, kept.total().unwrap()), (4, gbp(4004)));
+    assert_eq!((kept.merged[0].order, kept.merged[0].external_id.as_deref()), (suspect.id, Some("b")));
+    let notes = world.sales.notes_of(&tenant(), first.id, None, 9).await.unwrap().items;
+    assert_eq!((notes[0].id, &notes[0].text), (note.id, &note.text));
+    assert_eq!(world.sales.file(&tenant(), first.id, file).await.unwrap().unwrap().content, "AAAA");
+    let told = world.items("event").iter().filter(|e| e.to_string().contains("sales.note.mentioned.v1")).count();
+    assert_eq!(told, 1, "who was mentioned knows already");
+    let steps = world.sales.timeline(&tenant(), first.id, None, 50).await.unwrap().items;
+    let step = steps.last().unwrap();
+    assert_eq!((step.what.as_str(), step.actor.as_str()), ("duplicate_taken_in", "usr_admin"));
+    assert_eq!(step.after["merged"][0], suspect.id.to_string());
+    assert!(matches!(merge(vec![]).await, Err(ChangeError::Refused { .. })), "once");
+    settle(&world, suspect.id, &bank).await;
+    settle(&world, first.id, &bank).await;
+    ship_all(&world.sales, &world, first.id).await.unwrap();
+    settle(&world, first.id, &bank).await;
+    assert_eq!(bank.sum("capture"), 4004);
+    assert_whole(&world, 1).await;
 }
 
 #[tokio::test]
@@ -253,41 +293,16 @@ async fn our_own_shop_suspects_only_orders_without_a_key_and_before_they_are_aut
         assert_eq!(order.status == OrderStatus::Pending, held);
     }
     assert_eq!(bank.sum("authorize"), 5000);
-    let waiting = world.sales.list(&tenant(), Of::Held(OrderStatus::Pending), Span::default(), None, 9).await.unwrap();
-    assert_eq!(waiting.items.len(), 1);
-}
-
-#[tokio::test]
-async fn orders_are_found_by_whatever_they_have_in_common() {
-    let world = World::new().await.stocked(1, 50, 0).await;
-    let mut company = intake("x", &[(1, 3)], vec![paid(3003)]);
-    company.terms.company = Some("books-ltd".into());
-    let order = take_in(&world, &company).await;
-    let before = world.sales.now() + std::time::Duration::from_millis(1);
-    world.clock.advance(std::time::Duration::from_secs(5));
-    let own = order_of(world.sales.place(&tenant(), &request("cus", Some("k"), &[(1, 1)]), &cause()).await.unwrap());
-    let find = async |of, span| {
-        let page = world.sales.list(&tenant(), of, span, None, 9).await.unwrap();
-        page.items.iter().map(|order| order.id).collect::<Vec<_>>()
-    };
-    let all = Span::default();
-    assert_eq!(find(Of::Channel("market"), all).await, [order.id]);
-    assert_eq!(find(Of::Company("books-ltd"), all).await, [order.id]);
-    assert_eq!(find(Of::Customer("usr_ann"), all).await, [order.id]);
-    assert_eq!(find(Of::Channel("storefront"), all).await, []);
-    settle(&world, own.id, &Bank::default()).await;
-    assert_eq!(find(Of::Channel("storefront"), all).await, [own.id]);
-    assert_eq!(find(Of::Location("alpha"), all).await, [own.id, order.id]);
-    assert_eq!(find(Of::Location("alpha"), Span { from: None, to: Some(before) }).await, [order.id]);
-    assert_eq!(find(Of::Location("alpha"), Span { from: Some(before), to: None }).await, [own.id]);
-    assert_eq!(Sales::id_of(&tenant(), "market", "x"), order.id);
+    let waiting = Filter { statuses: &[OrderStatus::Pending], held: Some(true), ..Filter::default() };
+    assert_eq!(world.sales.search(&tenant(), &waiting, None, 9).await.unwrap().0.len(), 1);
 }
 
 #[tokio::test]
 async fn an_order_whose_provider_is_silent_shows_in_the_worklist() {
     let world = World::new().await.stocked(1, 50, 0).await;
     let order = order_of(world.sales.place(&tenant(), &request("cus", Some("k"), &[(1, 1)]), &cause()).await.unwrap());
-    let pending = async || world.sales.orders_by_status(&tenant(), &[OrderStatus::Pending], None, 9).await.unwrap().0;
+    let of_status = Filter { statuses: &[OrderStatus::Pending], ..Filter::default() };
+    let pending = async || world.sales.search(&tenant(), &of_status, None, 9).await.unwrap().0;
     assert!(pending().await.is_empty());
     world.sales.list_pending(&tenant(), order.id, &cause()).await.unwrap();
     world.sales.list_pending(&tenant(), order.id, &cause()).await.unwrap();

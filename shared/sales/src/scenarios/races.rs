@@ -1,7 +1,9 @@
 use super::*;
+use futures::{StreamExt, stream};
 
-/// Customers order at once, each again while the shop is busy; how many were accepted and how many found it sold out.
-async fn race(world: &World, customers: usize, items: &[(u32, i64)]) -> (usize, usize) {
+/// Customers order, at most so many at once, each again while the shop is busy; how many were accepted and how many
+/// found it sold out.
+pub(super) async fn crowd(world: &World, customers: usize, at_once: usize, items: &[(u32, i64)]) -> (usize, usize) {
     let one = |n: usize| async move {
         loop {
             let mut items = items.to_vec();
@@ -15,9 +17,13 @@ async fn race(world: &World, customers: usize, items: &[(u32, i64)]) -> (usize, 
             }
         }
     };
-    let answers = join_all((0..customers).map(one)).await;
+    let answers: Vec<_> = stream::iter((0..customers).map(one)).buffer_unordered(at_once).collect().await;
     let sold = answers.iter().filter(|a| matches!(a, Ok(Placed::New(_)))).count();
     (sold, answers.iter().filter(|a| matches!(a, Err(PlaceError::OutOfStock(_)))).count())
+}
+
+async fn race(world: &World, customers: usize, items: &[(u32, i64)]) -> (usize, usize) {
+    crowd(world, customers, customers, items).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,10 +86,10 @@ async fn paid_orders_that_lose_the_race_wait_with_the_reason_and_unpaid_ones_are
         })
         .await
         .unwrap();
-    let waiting =
-        world.sales.list(&tenant, Of::Held(OrderStatus::Processing), Span::default(), None, 50).await.unwrap();
-    assert_eq!(waiting.items.len(), 5);
-    let tries = join_all(waiting.items.iter().map(|order| edit(&world, order.id, Edit::Allocate))).await;
+    let held = Filter { held: Some(true), ..Filter::default() };
+    let waiting = world.sales.search(&tenant, &held, None, 50).await.unwrap().0;
+    assert_eq!(waiting.len(), 5);
+    let tries = join_all(waiting.iter().map(|order| edit(&world, order.id, Edit::Allocate))).await;
     assert_eq!(tries.iter().filter(|answer| answer.is_ok()).count(), 2);
     assert_whole(&world, 1).await;
 }
