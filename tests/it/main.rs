@@ -5,6 +5,7 @@
 mod architecture;
 mod bank;
 mod crash;
+mod gateway;
 mod network;
 mod order_flow;
 mod process;

@@ -312,7 +312,10 @@ fn the_api_document_describes_exactly_the_routes_of_the_templates() {
     let store = web::openapi::assemble("Crossdock", "1", documents).unwrap();
     let warehouse = web::openapi::assemble("Crossdock", "1", [warehouse::openapi()]).unwrap();
     for (template, document) in Template::all().iter().zip([store, warehouse]) {
-        assert_eq!(operations(&serde_json::to_value(document).unwrap()), template.routes(), "{}", template.file);
+        let mut routes = template.routes();
+        // What is behind it has documents of its own, one a version.
+        routes.remove("ANY /public/{proxy+}");
+        assert_eq!(operations(&serde_json::to_value(document).unwrap()), routes, "{}", template.file);
     }
 }
 

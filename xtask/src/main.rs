@@ -5,6 +5,7 @@
 mod aws;
 mod bench;
 mod build;
+mod contract;
 mod create_user;
 mod daemon;
 mod demo;

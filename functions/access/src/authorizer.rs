@@ -1,14 +1,15 @@
 //! The gateway's question "who is this?", as a REQUEST authorizer with payload 2.0 and simple answers.
 //!
-//! Four kinds of credential, told apart by their form, each judged at its own door and at no other: `Basic` is a user, `ApiKey`
-//! a partner's system, `Bearer` with five parts an access token, and any other `Bearer` a service's secret. What has the form of one is never tried as another.
+//! Five kinds of credential, told apart by their form, each judged at its own door and at no other: `Basic` is a user, `ApiKey`
+//! a partner's system, `Hop` our own gateway passing on one request, `Bearer` with five parts an access token, and any other
+//! `Bearer` a service's secret. What has the form of one is never tried as another.
 //!
 //! A wrong credential is let through without a principal, so that the API itself answers 401 in its own format; only what
 //! cannot be judged is stopped at the gate (docs/decisions/0006-authorizer-answers.md). A token that is good but not for this
 //! route is denied: the gateway caches answers by header and route, so the answer may depend on both. Roles are not looked at
 //! here: which one a route wants is said where the route is.
 
-use access::{Access, ApiKeys, AuthenticateError, Identity, Services, TokenDoor, permits};
+use access::{Access, ApiKeys, AuthenticateError, Hop, Identity, Services, TokenDoor, permits};
 use async_trait::async_trait;
 use kernel::TenantId;
 use runtime::Failure;
@@ -25,11 +26,12 @@ pub struct Authorizer {
 
 /// Whom the gate has before it.
 enum Verdict {
-    /// Somebody known; with a token, what it is good for.
+    /// Somebody known; with a token, what it is good for; with an assertion, which request it is for.
     Known {
         principal: String,
         role: String,
         scope: Option<String>,
+        request: Option<String>,
     },
     /// The token is good, and not for this route.
     NotForThis {
@@ -41,7 +43,7 @@ enum Verdict {
 impl Verdict {
     fn scoped(principal: String, role: String, scope: String, route: &str) -> Self {
         if permits(scope.split(' '), route) {
-            Self::Known { principal, role, scope: Some(scope) }
+            Self::Known { principal, role, scope: Some(scope), request: None }
         } else {
             Self::NotForThis { principal }
         }
@@ -54,6 +56,7 @@ impl From<Option<Identity>> for Verdict {
             principal,
             role: role.to_string(),
             scope: None,
+            request: None,
         })
     }
 }
@@ -92,6 +95,9 @@ impl Authorizer {
                 Verdict::scoped(key.id.to_string(), key.role.to_string(), scope, route)
             }));
         }
+        if scheme.eq_ignore_ascii_case("hop") {
+            return self.judge_hop(value, event, route).await;
+        }
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Ok(self.access.authenticate_basic(&self.tenant, header).await?.into());
         }
@@ -105,6 +111,22 @@ impl Authorizer {
             None => Verdict::Nobody,
         })
     }
+
+    /// An assertion is for one request. Its URL is compared here; the body, and the URL again when this answer is kept, by the
+    /// function (`web::hop`).
+    async fn judge_hop(&self, value: &str, event: &Value, route: &str) -> Result<Verdict, Unjudged> {
+        let Some(tokens) = &self.tokens else { return Ok(Verdict::Nobody) };
+        let line = request_line(event)?;
+        let hop = tokens.hop(value).await?.filter(|hop| hop.request.starts_with(&line));
+        let Some(Hop { id, principal, role, scope, request }) = hop else { return Ok(Verdict::Nobody) };
+        tracing::info!(hop = id, "passed on by the gateway");
+        Ok(match Verdict::scoped(principal, role, scope, route) {
+            Verdict::Known { principal, role, scope, .. } => {
+                Verdict::Known { principal, role, scope, request: Some(request) }
+            }
+            other @ (Verdict::NotForThis { .. } | Verdict::Nobody) => other,
+        })
+    }
 }
 
 #[async_trait]
@@ -112,11 +134,13 @@ impl runtime::Task for Authorizer {
     async fn run(&self, event: Value) -> Result<Value, Failure> {
         // A failure is no answer: the gateway lets nobody in and, unlike a denial, does not keep it for minutes.
         match self.judge(&event).await.map_err(|error| Failure::new("AuthorizerFailed", error))? {
-            Verdict::Known { principal, role, scope } => {
+            Verdict::Known { principal, role, scope, request } => {
                 tracing::info!(principal, role, "let in");
                 let mut context = json!({ "principal": principal, "role": role, "tenant": self.tenant });
-                if let Some(scope) = scope {
-                    context["scope"] = scope.into();
+                for (name, value) in [("scope", scope), ("request", request)] {
+                    if let Some(value) = value {
+                        context[name] = value.into();
+                    }
                 }
                 Ok(json!({ "isAuthorized": true, "context": context }))
             }
@@ -143,6 +167,12 @@ fn authorization(event: &Value) -> Result<&str, Unjudged> {
         Some((_, value)) => value.as_str().ok_or(Unjudged::Malformed),
         None => Ok(""),
     }
+}
+
+/// Method and URL, as far as an assertion is bound to them.
+fn request_line(event: &Value) -> Result<String, Unjudged> {
+    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).ok_or(Unjudged::Malformed);
+    Ok(web::hop::line(text("/requestContext/http/method")?, text("/rawPath")?, text("/rawQueryString")?))
 }
 
 /// The route, as the template names it.

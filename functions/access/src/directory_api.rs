@@ -1,4 +1,4 @@
-//! `/v1/users…`, `/v1/applications…`, `/v1/api-keys…`, `/v1/groups…`, `/v1/grants…`, `/v1/roles`, `/v1/organisation`, `/v1/audit-entries` and
+//! `/v1/users…`, `/v1/applications…`, `/v1/api-keys…`, `/v1/consumers…`, `/v1/groups…`, `/v1/grants…`, `/v1/roles`, `/v1/organisation`, `/v1/audit-entries` and
 //! `/v1/me/applications`: the directory over HTTP.
 //!
 //! All but the last are for those who run the tenant. Changes want `If-Match`. None takes an `Idempotency-Key`: a user's id
@@ -6,15 +6,16 @@
 
 mod api_keys;
 mod applications;
+mod consumers;
 mod rights;
 mod users;
 
 use std::sync::Arc;
 
-use access::{Actor, ApiKeys, AuditTrail, Directory, Role};
+use access::{Actor, ApiKeys, AuditTrail, Consumers, Directory, Limiter, Role};
 use axum::Router;
 use axum::routing::{delete, get, post, put};
-use kernel::Clock;
+use kernel::{Clock, TenantId};
 use table::Table;
 use utoipa::OpenApi as _;
 use web::secret::Secret;
@@ -28,6 +29,9 @@ pub struct DirectoryApi {
     keys: ApiKeys,
     trail: AuditTrail,
     cursors: Cursors,
+    consumers: Consumers,
+    table: Table,
+    clock: Arc<dyn Clock>,
 }
 
 impl DirectoryApi {
@@ -36,10 +40,17 @@ impl DirectoryApi {
     pub fn new(table: Table, clock: Arc<dyn Clock>, pepper: Arc<dyn Secret>, cursor_secret: Arc<dyn Secret>) -> Self {
         Self {
             directory: Directory::new(table.clone(), clock.clone()),
-            keys: ApiKeys::new(table.clone(), clock, pepper),
-            trail: AuditTrail::new(table),
+            keys: ApiKeys::new(table.clone(), clock.clone(), pepper),
+            trail: AuditTrail::new(table.clone()),
             cursors: Cursors(cursor_secret),
+            consumers: Consumers::new(table.clone(), clock.clone()),
+            table,
+            clock,
         }
+    }
+
+    fn limiter(&self, tenant: &TenantId) -> Limiter {
+        Limiter::new(self.table.clone(), self.clock.clone(), tenant.clone())
     }
 }
 
@@ -67,6 +78,8 @@ pub(crate) fn routes(api: Arc<DirectoryApi>) -> Router {
         .route("/v1/api-keys", get(api_keys::list).post(api_keys::create))
         .route("/v1/api-keys/{id}", delete(api_keys::revoke))
         .route("/v1/api-keys/{id}/rotate", post(api_keys::rotate))
+        .route("/v1/consumers/{id}", get(consumers::show).put(consumers::pin))
+        .route("/v1/consumers/{id}/usage", get(consumers::usage))
         .route("/v1/groups", get(rights::groups))
         .route("/v1/groups/{id}", put(rights::put_group))
         .route("/v1/grants/{principal}", get(rights::grants).put(rights::set_grants))
@@ -79,6 +92,7 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
     let mut whole = users::Doc::openapi();
     whole.merge(applications::Doc::openapi());
     whole.merge(api_keys::Doc::openapi());
+    whole.merge(consumers::Doc::openapi());
     whole.merge(rights::Doc::openapi());
     whole
 }

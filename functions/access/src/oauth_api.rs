@@ -4,7 +4,6 @@
 //! the browser on, or answer a problem when there is nowhere safe to send it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use access::{AuthorizeError, CallbackError, Limit, Limiter, LogoutError, OAuth, OAuthError, Params, Session, UserId};
 use axum::Router;
@@ -100,19 +99,9 @@ async fn limited(State(api): Api, meta: RequestMeta, request: Request, next: Nex
         Ok(quota) => quota,
         Err(error) => return Problem::unavailable(&error).into_response(),
     };
-    let mut response = if quota.is_admitted {
-        next.run(request).await
-    } else {
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited")
-            .detail("Too many requests; try again when the minute is over.")
-            .retry_after(Duration::from_secs(quota.reset.into()))
-            .into_response()
-    };
-    let fields =
-        [("ratelimit-limit", quota.limit), ("ratelimit-remaining", quota.remaining), ("ratelimit-reset", quota.reset)];
-    for (name, value) in fields {
-        response.headers_mut().insert(name, HeaderValue::from(value));
-    }
+    let mut response =
+        if quota.is_admitted { next.run(request).await } else { Problem::rate_limited(quota.reset).into_response() };
+    response.headers_mut().extend(quota.fields().map(|(name, value)| (name, HeaderValue::from(value))));
     response
 }
 

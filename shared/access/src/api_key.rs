@@ -21,7 +21,6 @@ use crate::authenticate::AuthenticateError;
 use crate::directory::{Actor, DirectoryError, stale};
 use crate::opaque;
 use crate::rbac::CATALOGUE;
-use crate::register::unexpected;
 use crate::store::{ApiKeyItem, AuditItem, api_key_key, api_keys, decode_api_key, mark_key_used};
 use crate::user::{Role, Violation};
 
@@ -174,14 +173,13 @@ impl ApiKeys {
         let today = now.as_second().div_euclid(DAY);
         if key.last_used != Some(today) {
             // Somebody else may write the same just now: then it is written.
-            let mut transaction = self.table.transaction(tenant);
-            transaction.update(mark_key_used(tenant, id, today));
-            transaction.commit().await.map_err(unexpected)?;
+            self.table.apply(mark_key_used(tenant, id, today)).await?;
         }
         Ok(Some(key))
     }
 
-    async fn find(&self, tenant: &TenantId, id: ApiKeyId) -> Result<Versioned<ApiKey>, DirectoryError> {
+    /// One key, good or not.
+    pub async fn find(&self, tenant: &TenantId, id: ApiKeyId) -> Result<Versioned<ApiKey>, DirectoryError> {
         let item = self.table.get_item(api_key_key(tenant, id), Consistency::Strong).await?;
         Ok(decode_api_key(item.ok_or(DirectoryError::NotFound)?)?)
     }

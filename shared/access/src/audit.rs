@@ -41,6 +41,8 @@ pub enum AuditKind {
     OrgChanged,
     ApiKeyCreated,
     ApiKeyRevoked,
+    /// A consumer of the public API was moved to another version of the contract.
+    ConsumerPinned,
 }
 
 /// One event.

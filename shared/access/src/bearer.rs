@@ -13,7 +13,7 @@ use crate::application::AppId;
 use crate::authenticate::AuthenticateError;
 use crate::oauth::Outage;
 use crate::store::{app_key, decode_app, decode_session, decode_user, session_key, user_key};
-use crate::token::{AccessClaims, Tokens};
+use crate::token::{AccessClaims, Hop, Tokens};
 use crate::user::{UserId, UserStatus};
 
 /// Judges tokens of one tenant.
@@ -34,6 +34,13 @@ impl TokenDoor {
     /// The claims of an access token that is good and stands; `None` for anything else.
     pub async fn access(&self, token: &str) -> Result<Option<AccessClaims>, AuthenticateError> {
         self.claims(token).await.map_err(|error| AuthenticateError::Token(error.into()))
+    }
+
+    /// For whom a request was passed on, by our own gateway and just now; `None` for anything else. No read: the gateway
+    /// has looked a moment ago.
+    pub async fn hop(&self, assertion: &str) -> Result<Option<Hop>, AuthenticateError> {
+        let read = self.tokens.read_hop(&self.tenant, assertion, self.clock.now()).await;
+        read.map_err(AuthenticateError::Token)
     }
 
     pub(crate) async fn claims(&self, token: &str) -> Result<Option<AccessClaims>, Outage> {

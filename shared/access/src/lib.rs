@@ -12,6 +12,7 @@ mod audit;
 mod authenticate;
 mod bearer;
 mod cognito;
+mod consumers;
 mod credentials;
 mod directory;
 mod email;
@@ -49,13 +50,14 @@ pub use audit::{AuditEntry, AuditId, AuditKind, AuditTrail};
 pub use authenticate::{AuthenticateError, Identity};
 pub use bearer::TokenDoor;
 pub use cognito::{Cognito, CognitoPool};
+pub use consumers::Consumers;
 pub use directory::{
     Actor, Directory, DirectoryError, Export, ExportedSession, Group, Invitation, MAX_GRANTS, MAX_GROUPS, Registered,
     Rights, Seen,
 };
 pub use email::{Email, InvalidEmail};
 pub use keys::{InvalidKeys, Keyring, NoRandomness, rotated};
-pub use limits::{Limit, Limiter, Quota, WINDOW};
+pub use limits::{DAY, Limit, Limiter, Quota, WINDOW};
 pub use lockout::{MAX_FAILURES, WINDOW_SECONDS};
 pub use oauth::{
     AuthorizeError, CODE_SECONDS, CallbackError, Introspection, Issued, LOGIN_SECONDS, LogoutError, OAuth, OAuthError,
@@ -70,7 +72,7 @@ pub use rbac::{
 pub use register::RegisterError;
 pub use service::{InvalidServiceName, SecretError, ServiceName, Services};
 pub use session::Session;
-pub use token::{ACCESS_SECONDS, AccessClaims, TokenError, Tokens};
+pub use token::{ACCESS_SECONDS, AccessClaims, HOP_SECONDS, Hop, TokenError, Tokens};
 pub use user::{InvalidStep, MAX_NAME_BYTES, NewUser, Role, User, UserId, UserStatus, UserStep, Violation};
 
 /// The use cases around users. Cheap to clone.

@@ -5,17 +5,22 @@
 //! back. Between taking and giving back others may be refused a moment early; nobody is ever admitted beyond a limit.
 //!
 //! What happens when the table cannot be reached is the caller's to say: it gets the error.
+//!
+//! Counters that are kept longer than their window are also the record of what was used: a day's are side by side.
 
 use std::sync::Arc;
 
+use http::HeaderName;
 use kernel::{Clock, TenantId};
-use table::{Condition, Table, TableError};
+use table::{Condition, Query, Table, TableError};
 
 use crate::opaque;
-use crate::store::{RateItem, RatePlace};
+use crate::store::{RateItem, RatePlace, windows_of_day};
 
 /// Length of a window, in seconds.
 pub const WINDOW: i64 = 60;
+/// A day, in seconds; days are counted from 1970 and in UTC.
+pub const DAY: i64 = 24 * 3600;
 /// Writes one item takes in a second: limits above are spread over several.
 const SHARD_WRITES: u32 = 1000;
 
@@ -41,12 +46,26 @@ pub struct Quota {
     pub reset: u32,
 }
 
+impl Quota {
+    /// What a client is told, by header.
+    #[must_use]
+    pub fn fields(&self) -> [(HeaderName, u32); 3] {
+        [
+            (HeaderName::from_static("ratelimit-limit"), self.limit),
+            (HeaderName::from_static("ratelimit-remaining"), self.remaining),
+            (HeaderName::from_static("ratelimit-reset"), self.reset),
+        ]
+    }
+}
+
 /// Counts requests of a tenant.
 #[derive(Debug, Clone)]
 pub struct Limiter {
     table: Table,
     clock: Arc<dyn Clock>,
     tenant: TenantId,
+    /// Seconds a counter is kept.
+    kept: i64,
 }
 
 /// One taken from a counter.
@@ -58,7 +77,25 @@ struct Taken {
 impl Limiter {
     #[must_use]
     pub fn new(table: Table, clock: Arc<dyn Clock>, tenant: TenantId) -> Self {
-        Self { table, clock, tenant }
+        Self { table, clock, tenant, kept: 2 * WINDOW }
+    }
+
+    /// Keeps counters for so many days, so that what was used can be asked for ([`Limiter::used`]).
+    #[must_use]
+    pub fn keeping_days(self, days: i64) -> Self {
+        Self { kept: days * DAY, ..self }
+    }
+
+    /// How many requests were admitted under a limit on a day: the sum of its counters.
+    pub async fn used(&self, limit: &Limit<'_>, day: i64) -> Result<u64, TableError> {
+        let subject = opaque::hash(limit.subject);
+        let mut used = 0;
+        for shard in 0..shards(limit.most) {
+            let windows = Query::partition(windows_of_day(&self.tenant, limit.class, &subject, day, shard));
+            let counters = self.table.query_all::<RateItem>(windows).await?;
+            used += counters.iter().map(|counter| u64::from(counter.value.count)).sum::<u64>();
+        }
+        Ok(used)
     }
 
     /// Takes one of each limit, or none of any.
@@ -101,7 +138,7 @@ impl Limiter {
             }
             let place = RatePlace { class: limit.class.to_owned(), subject: subject.clone(), window, shard };
             let has_one_left = Condition::lacks("n").or(Condition::less("n", share));
-            match self.table.apply(place.more(&self.tenant).require(has_one_left)).await {
+            match self.table.apply(place.more(&self.tenant, self.kept).require(has_one_left)).await {
                 Ok(item) => {
                     let counted = item.decode::<RateItem>()?.value.count;
                     return Ok(Some(Taken { place, remaining: share.saturating_sub(counted) }));

@@ -4,12 +4,16 @@
 //! encryption keeps its claims from the application that carries it. An ID token is signed only, because the application is
 //! to read it. Whether a session or a principal still stands is not in a token; see `session`.
 
+mod hop;
+
 use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use web::BoxError;
 
 use crate::jose::{EncryptionKey, JoseError, VerifyingKey};
 use crate::keys::{KeySet, Keyring, LONGEST_TOKEN, NoRandomness};
+
+pub use hop::{HOP_SECONDS, Hop};
 
 /// Seconds an access token lives.
 pub const ACCESS_SECONDS: i64 = LONGEST_TOKEN;

@@ -13,14 +13,19 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tower::ServiceExt;
-use web::{Caller, Operation, RequestMeta, Scope};
+use web::{Caller, Operation, RequestMeta, Scope, hop};
 
 use crate::invoke::{self, Adapter, Call, Done, Failure};
+
+/// What a URL cannot have as it is, before and behind its question mark; a `%` is one of an escape.
+const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
+const NOT_IN_PATH: &AsciiSet = &NOT_IN_QUERY.add(b'?').add(b'`').add(b'{').add(b'}').add(b'\\').add(b'^').add(b'|');
 
 /// What is read of the event; the rest of it only repeats these.
 #[derive(Deserialize)]
@@ -102,10 +107,19 @@ impl Event {
         rest.filter(|rest| rest.starts_with('/')).unwrap_or(&self.raw_path)
     }
 
+    /// Whether this is the one request that its caller's assertion is for; other credentials are for none in particular.
+    fn is_as_signed(&self, body: &[u8]) -> bool {
+        let said = self.request_context.authorizer.as_ref().and_then(|said| said.get("lambda")?.get("request"));
+        let method = &self.request_context.http.method;
+        said.is_none_or(|said| *said == hop::bound(method, self.path(), &self.raw_query_string, body))
+    }
+
     fn into_request(mut self, call: &Call) -> Result<Request<Body>, Failure> {
+        // The gateway has decoded the path, whatever was in it, but for `%25`.
+        let path = utf8_percent_encode(self.path(), NOT_IN_PATH);
         let uri = match self.raw_query_string.as_str() {
-            "" => self.path().to_owned(),
-            query => format!("{}?{query}", self.path()),
+            "" => path.to_string(),
+            query => format!("{path}?{}", utf8_percent_encode(query, NOT_IN_QUERY)),
         };
         let body = match self.body.take() {
             Some(text) if self.is_base64_encoded => {
@@ -114,6 +128,7 @@ impl Event {
             Some(text) => Bytes::from(text),
             None => Bytes::new(),
         };
+        let caller = self.request_context.caller().filter(|_| self.is_as_signed(&body));
         if let Ok(cookies) = HeaderValue::try_from(self.cookies.join("; "))
             && !cookies.is_empty()
         {
@@ -124,7 +139,7 @@ impl Event {
             .uri(uri)
             .body(Body::from(body))
             .map_err(|error| Failure::new("MalformedEvent", error))?;
-        if let Some(caller) = self.request_context.caller() {
+        if let Some(caller) = caller {
             call.tenant(caller.tenant.as_str());
             request.extensions_mut().insert(caller);
             request.extensions_mut().insert(self.request_context.scope());

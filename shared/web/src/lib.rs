@@ -11,6 +11,7 @@ mod body;
 mod caller;
 mod edge;
 mod etag;
+pub mod hop;
 pub mod idempotency;
 mod listing;
 pub mod openapi;

@@ -97,6 +97,7 @@ struct Inner {
     extensions: Map<String, Value>,
     retry_after: Option<Duration>,
     allow: Option<HeaderValue>,
+    challenges: &'static str,
     cause: Option<String>,
 }
 
@@ -111,6 +112,7 @@ impl Problem {
             extensions: Map::new(),
             retry_after: None,
             allow: None,
+            challenges: CHALLENGES,
             cause: None,
         }))
     }
@@ -154,6 +156,14 @@ impl Problem {
     /// 422 with a code of its own: well-formed, but the business says no.
     pub fn unprocessable(code: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code)
+    }
+
+    /// 429: to be tried again when the window is over, in so many seconds.
+    #[must_use]
+    pub fn rate_limited(reset: u32) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited")
+            .detail("Too many requests; try again when the minute is over.")
+            .retry_after(Duration::from_secs(reset.into()))
     }
 
     /// 500 that tells the client nothing; `cause` and its sources go to the log.
@@ -204,6 +214,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
+        self
+    }
+
+    /// What a client may try after a 401, where it is not a user's password or a service's secret.
+    #[must_use]
+    pub fn challenges(mut self, challenges: &'static str) -> Self {
+        self.0.challenges = challenges;
         self
     }
 
@@ -276,7 +293,7 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if self.0.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGES));
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(self.0.challenges));
         }
         if let Some(after) = self.0.retry_after {
             let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));

@@ -26,6 +26,8 @@ pub(super) struct Place {
     pub(super) last: Option<String>,
     /// Placed, not paid.
     pub(super) orders: Vec<String>,
+    /// API keys.
+    pub(super) keys: Vec<String>,
 }
 
 /// What calls of one API have cost so far.

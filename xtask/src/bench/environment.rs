@@ -205,6 +205,7 @@ Resources:
             books: Vec::new(),
             last: None,
             orders: Vec::new(),
+            keys: Vec::new(),
         };
         let environment = resources.of("orders-api", &place, "http://localhost");
         let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:Key";

@@ -105,6 +105,7 @@ impl Lab<'_> {
         let wish = match case.map_or(Needs::Nothing, |case| case.needs) {
             Needs::Nothing => None,
             Needs::Customer => Some("customer".to_owned()),
+            Needs::Consumers => Some("consumers".to_owned()),
             Needs::Orders => Some(format!("orders:{events}")),
         };
         Cloud::start(self.project, &self.resources, wish)

@@ -80,9 +80,20 @@ impl Maker {
         }
     }
 
+    async fn hop(&self, request: &str) -> String {
+        let [id, principal, role, scope] = ["r-1", "key_1", "STORE_ADMIN", "profile:read"].map(str::to_owned);
+        let hop = access::Hop { id, principal, role, scope, request: request.to_owned() };
+        self.tokens.hop(&tenant(), &hop, SystemClock.now()).await.unwrap()
+    }
+
     async fn access(&self, scope: &str) -> String {
         self.tokens.access(&self.claims(scope), SystemClock.now()).await.unwrap()
     }
+}
+
+/// The request of the recorded event, as an assertion is bound to it.
+fn request_line() -> String {
+    web::hop::bound("GET", "/store/v1/me", "", b"")
 }
 
 /// An authorizer that knows one customer, and one service by this secret.
@@ -255,6 +266,11 @@ async fn a_credential_of_one_kind_is_refused_at_every_other_door() {
         basic(&format!("x@example.com:{}", maker.key.text.expose_secret())),
         format!("ApiKey {access}"),
         "ApiKey alpha-secret-0001".to_owned(),
+        format!("Hop {access}"),
+        format!("Hop {}", maker.key.text.expose_secret()),
+        "Hop alpha-secret-0001".to_owned(),
+        format!("Bearer {}", maker.hop(&request_line()).await),
+        format!("ApiKey {}", maker.hop(&request_line()).await),
         access,
     ] {
         assert_eq!(authorizer.run(event(&header)).await.unwrap(), denied, "{header}");
@@ -284,4 +300,31 @@ async fn a_stack_without_applications_knows_neither_tokens_nor_keys() {
         assert_eq!(authorizer.run(event(&header)).await.unwrap(), denied, "{header}");
     }
     assert_eq!(authorizer.run(event("Bearer alpha-secret-0001")).await.unwrap()["context"]["role"], "SERVICE");
+}
+
+#[tokio::test]
+async fn an_assertion_lets_in_the_request_it_is_for_and_no_other() {
+    let faults = FaultInjector::new();
+    let (authorizer, maker) = world(&faults, None).await;
+    let mut event = event(&format!("Hop {}", maker.hop(&request_line()).await));
+    let context = json!({
+        "principal": "key_1", "role": "STORE_ADMIN", "tenant": "acme.test", "scope": "profile:read",
+        "request": request_line(),
+    });
+    faults.forget();
+    let answer = authorizer.run(event.clone()).await.unwrap();
+    assert_eq!(answer, json!({ "isAuthorized": true, "context": context }));
+    assert_eq!(faults.count(), 0, "the gateway has looked already");
+    let denied = json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } });
+    for (pointer, value) in
+        [("/rawPath", "/store/v1/orders"), ("/rawQueryString", "a=1"), ("/requestContext/http/method", "POST")]
+    {
+        let mut other = event.clone();
+        *other.pointer_mut(pointer).unwrap() = value.into();
+        assert_eq!(authorizer.run(other).await.unwrap(), denied, "{pointer}");
+    }
+    event["routeKey"] = "GET /store/v1/orders".into();
+    assert_eq!(authorizer.run(event.clone()).await.unwrap(), json!({ "isAuthorized": false }));
+    let authorizer = Authorizer { tokens: None, keys: None, ..authorizer };
+    assert_eq!(authorizer.run(event).await.unwrap(), denied, "a warehouse has no gateway before it");
 }

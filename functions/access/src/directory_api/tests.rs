@@ -26,7 +26,7 @@ impl Secret for Fixed {
     }
 }
 
-struct World(Router);
+struct World(Router, Table);
 
 struct Answer {
     status: u16,
@@ -46,8 +46,8 @@ impl World {
         let table = Table::new(dynamo.client(), "crossdock");
         let cursor_secret = Arc::new(Fixed("0123456789-0123456789-0123456789"));
         let pepper = Arc::new(Fixed(r#"{"current": "0123456789-pepper-2"}"#));
-        let api = DirectoryApi::new(table, Arc::new(SystemClock), pepper, cursor_secret);
-        Self(web::finish(crate::directory_api(Arc::new(api)), Cors::default()))
+        let api = DirectoryApi::new(table.clone(), Arc::new(SystemClock), pepper, cursor_secret);
+        Self(web::finish(crate::directory_api(Arc::new(api)), Cors::default()), table)
     }
 
     async fn ask(&self, who: (&str, &str), line: &str, condition: Option<&str>, body: &Value) -> Answer {
@@ -227,4 +227,52 @@ async fn tiles_are_of_applications_the_caller_has_something_to_do_in() {
     let deny = json!({ "grants": [{ "role": "WAREHOUSE_STAFF", "on": "tenant", "effect": "DENY" }] });
     world.ask(ADMIN, &format!("PUT /v1/grants/{user}"), Some("\"0\""), &deny).await;
     assert_eq!(tiles().await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_consumers_pin_is_moved_to_versions_there_are_and_noted() {
+    let world = World::new();
+    let none = Value::Null;
+    let (id, _) = world.application().await;
+    let path = format!("/v1/consumers/{id}");
+    assert_eq!(world.ask(ADMIN, &format!("GET {path}"), None, &none).await.body, json!({}));
+    for bad in [json!({}), json!({ "version": "2026-1-1" })] {
+        let refused = world.ask(ADMIN, &format!("PUT {path}"), None, &bad).await;
+        assert_eq!(refused.body["errors"][0]["code"], "unknown_version", "{bad}");
+    }
+    let pin = json!({ "version": "2026-07-01" });
+    assert_eq!(world.ask(ADMIN, &format!("PUT {path}"), None, &pin).await.status, 204);
+    assert_eq!(world.ask(ADMIN, &format!("GET {path}"), None, &none).await.body, pin);
+    let trail = world.ask(ADMIN, &format!("GET /v1/audit-entries?subject={id}&limit=1"), None, &none).await;
+    assert_eq!(trail.body["items"][0]["event"], "CONSUMER_PINNED");
+    for (who, status) in [(OTHER, 404), (CUSTOMER, 403)] {
+        for (line, body) in
+            [(format!("GET {path}"), &none), (format!("PUT {path}"), &pin), (format!("GET {path}/usage"), &none)]
+        {
+            assert_eq!(world.ask(who, &line, None, body).await.status, status, "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_key_used_is_told_by_day_and_class() {
+    let world = World::new();
+    let none = Value::Null;
+    let new = json!({ "name": "ERP", "scopes": ["books:read"], "role": "STORE_ADMIN", "days": 1 });
+    let id = world.ask(ADMIN, "POST /v1/api-keys", None, &new).await.body["id"].as_str().unwrap().to_owned();
+    let limiter = Limiter::new(world.1.clone(), Arc::new(SystemClock), "acme.test".parse().unwrap()).keeping_days(40);
+    let class = gateway::Class::Read;
+    let limit = access::Limit { class: class.of_consumer(), subject: &id, most: class.limits().consumer };
+    for _ in 0..3 {
+        limiter.take(std::slice::from_ref(&limit)).await.unwrap();
+    }
+    let used = world.ask(ADMIN, &format!("GET /v1/consumers/{id}/usage"), None, &none).await;
+    assert_eq!(used.body["requests"], json!({ "read": 3, "write": 0 }));
+    let day = used.body["day"].as_str().unwrap();
+    let again = world.ask(ADMIN, &format!("GET /v1/consumers/{id}/usage?day={day}"), None, &none).await;
+    assert_eq!(again.body["day"], day);
+    for bad in ["2020-01-01", "2999-01-01", "today", "2026-2-1"] {
+        let refused = world.ask(ADMIN, &format!("GET /v1/consumers/{id}/usage?day={bad}"), None, &none).await;
+        assert_eq!(refused.status, 400, "{bad}");
+    }
 }

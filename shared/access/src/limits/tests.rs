@@ -109,3 +109,22 @@ async fn addresses_are_not_stored() {
     let everything = dynamo.execute("Scan", serde_json::json!({ "TableName": "crossdock" })).to_string();
     assert!(everything.contains("ttl") && !everything.contains("203.0.113.7"));
 }
+
+#[tokio::test]
+async fn what_was_admitted_on_a_day_can_be_asked_for_and_what_was_refused_is_not_in_it() {
+    let faults = FaultInjector::new();
+    faults.interleave(7);
+    let (limiters, clock) = functions(&faults, 3);
+    let limiters: Vec<Limiter> = limiters.into_iter().map(|limiter| limiter.keeping_days(40)).collect();
+    let day = START.div_euclid(DAY);
+    for _ in 0..2 {
+        let limits = [limit("key", 20), limit("tenant", 30)];
+        let all = join_all((0..60).map(|n| limiters[n % 3].take(&limits))).await;
+        assert_eq!(all.into_iter().filter(|quota| quota.as_ref().unwrap().is_admitted).count(), 20);
+        clock.advance(Duration::from_secs(60));
+    }
+    assert_eq!(limiters[0].used(&limit("key", 20), day).await.unwrap(), 40);
+    assert_eq!(limiters[0].used(&limit("tenant", 30), day).await.unwrap(), 40);
+    assert_eq!(limiters[0].used(&limit("key", 20), day + 1).await.unwrap(), 0);
+    assert_eq!(limiters[0].used(&limit("another", 20), day).await.unwrap(), 0);
+}

@@ -1,10 +1,10 @@
-//! Counters of rate limits: one item a limit, window and shard, written by updates only and gone with the window.
+//! Counters of rate limits: one item a limit, window and shard, written by updates only; those of a day in one partition.
 
 use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
-use table::{Entity, Key, Update};
+use table::{Entity, Key, Partition, Update};
 
-use crate::limits::WINDOW;
+use crate::limits::{DAY, WINDOW};
 
 /// A counter as stored.
 #[derive(Serialize, Deserialize)]
@@ -33,14 +33,15 @@ pub(crate) struct RatePlace {
 impl RatePlace {
     fn key(&self, tenant: &TenantId) -> Key {
         let Self { class, subject, window, shard } = self;
-        Key::tenant(tenant, &["RATE", class, subject, &window.to_string(), &shard.to_string()], &["RATE"])
+        let day = window.div_euclid(DAY / WINDOW);
+        windows_of_day(tenant, class, subject, day, *shard).key(&[&window.to_string()])
     }
 
-    /// One more, whether or not there was one.
-    pub(crate) fn more(&self, tenant: &TenantId) -> Update {
+    /// One more, whether or not there was one; kept for so many seconds.
+    pub(crate) fn more(&self, tenant: &TenantId, kept: i64) -> Update {
         let update = Update::new(self.key(tenant)).upsert::<RateItem>().add("n", 1);
         let update = update.set("c", &self.class).set("s", &self.subject).set("w", self.window).set("h", self.shard);
-        match Timestamp::from_second((self.window + 2).saturating_mul(WINDOW)) {
+        match Timestamp::from_second(self.window.saturating_mul(WINDOW).saturating_add(kept)) {
             Ok(over) => update.ttl(over),
             Err(_) => update,
         }
@@ -50,6 +51,11 @@ impl RatePlace {
     pub(crate) fn less(&self, tenant: &TenantId) -> Update {
         Update::new(self.key(tenant)).add("n", -1)
     }
+}
+
+/// The counters of a day: of one limit, subject and shard.
+pub(crate) fn windows_of_day(tenant: &TenantId, class: &str, subject: &str, day: i64, shard: u32) -> Partition {
+    Partition::tenant(tenant, &["RATE", class, subject, &day.to_string(), &shard.to_string()])
 }
 
 impl Entity for RateItem {

@@ -168,3 +168,42 @@ async fn what_a_token_is_good_for_reaches_the_handler_and_is_nothing_without_a_c
     assert_eq!(ask(json!({ "principal": "usr_1", "role": "CUSTOMER", "tenant": "acme.test" })).await, "");
     assert_eq!(ask(json!({ "scope": "openid" })).await, "");
 }
+
+/// What the API keeps of an authorizer's answer is for a credential and a route; an assertion is for one request.
+#[tokio::test]
+async fn a_caller_by_assertion_is_nobody_for_any_other_request() {
+    let said =
+        |line: String| json!({ "principal": "key_1", "role": "STORE_ADMIN", "tenant": "acme.test", "request": line });
+    let caller = async |line: String, changes: Value| {
+        let mut all = json!({ "/requestContext/authorizer/lambda": said(line) });
+        all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        echoed(all).await["caller"].clone()
+    };
+    let bound = || hop::bound("GET", "/v1/echo", "a=1", b"text");
+    assert_eq!(caller(bound(), json!({ "/rawQueryString": "a=1", "/body": "text" })).await, "key_1");
+    assert_eq!(caller(bound(), json!({ "/rawQueryString": "a=2", "/body": "text" })).await, Value::Null);
+    assert_eq!(caller(bound(), json!({ "/rawQueryString": "a=1", "/body": "other" })).await, Value::Null);
+    let encoded = json!({ "/rawQueryString": "a=1", "/body": "dGV4dA==", "/isBase64Encoded": true });
+    assert_eq!(caller(bound(), encoded).await, "key_1");
+    let post = json!({ "/rawQueryString": "a=1", "/body": "text", "/requestContext/http/method": "POST" });
+    assert_eq!(caller(bound(), post).await, Value::Null);
+}
+
+/// What a client wrote as `%20`, `%3F` or `%C3%A9` arrives decoded; it is no reason to fail.
+#[tokio::test]
+async fn a_path_the_gateway_has_decoded_is_a_path_again() {
+    async fn seen(uri: http::Uri) -> String {
+        uri.to_string()
+    }
+    for (path, expected) in [
+        ("/v1/a b", "/v1/a%20b"),
+        ("/v1/a?b#c", "/v1/a%3Fb%23c"),
+        ("/v1/\u{e9}{x}|\\^`<>\"", "/v1/%C3%A9%7Bx%7D%7C%5C%5E%60%3C%3E%22"),
+        ("/v1/100%25", "/v1/100%25"),
+        ("/v1/\u{0}\u{7f}", "/v1/%00%7F"),
+    ] {
+        let changes = json!({ "/rawPath": path, "/rawQueryString": "a=\u{e9} b" });
+        let (answer, _) = send(Router::new().fallback(seen), event(changes)).await.unwrap();
+        assert_eq!(answer["body"], format!("{expected}?a=%C3%A9%20b"), "{path}");
+    }
+}

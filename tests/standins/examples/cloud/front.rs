@@ -21,6 +21,11 @@ use testkit::FaultInjector;
 
 type Bytes = axum::body::Bytes;
 
+/// As the API shows one.
+const BOOK: &str = r#"{"id":"book_000000000000000008WMAPT24N","isbn":"9780140449136","title":"The Odyssey",
+    "authors":["Homer","Emily Wilson"],"publicationYear":1719,"languageCode":"eng",
+    "price":{"amount":"12.50","currency":"GBP"},"active":true,"available":40,"version":1}"#;
+
 const MAX_BYTES: usize = 16 << 20;
 
 /// The way in.
@@ -32,17 +37,28 @@ struct Inner {
     messages: String,
     records: [FaultInjector; 2],
     payment_key: &'static str,
+    /// The keys of tokens, as `cron-access-keys` would have made them.
+    token_keys: String,
+    /// Where this is: the API a gateway is before.
+    url: String,
     client: Client<HttpConnector, Full<Bytes>>,
     usage: Mutex<Usage>,
 }
 
 impl Front {
-    pub(crate) fn new([table, messages]: [&str; 2], records: [FaultInjector; 2], payment_key: &'static str) -> Self {
+    pub(crate) fn new(
+        [table, messages]: [&str; 2],
+        records: [FaultInjector; 2],
+        payment_key: &'static str,
+        token_keys: String,
+        url: String,
+    ) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let (table, messages) = (table.to_owned(), messages.to_owned());
-        Self(Arc::new(Inner { table, messages, records, payment_key, client, usage: Mutex::default() }))
+        let usage = Mutex::default();
+        Self(Arc::new(Inner { table, messages, records, payment_key, token_keys, url, client, usage }))
     }
 
     pub(crate) async fn serve<L: Listener<Addr: Debug>>(self, listener: L) {
@@ -94,6 +110,10 @@ impl Front {
             self.0.payment_key.to_owned()
         } else if id.contains("Cursor") {
             "k".repeat(48)
+        } else if id.contains("TokenKeys") {
+            self.0.token_keys.clone()
+        } else if id.contains("access-provider") {
+            json!({ "url": format!("{}/access", self.0.url) }).to_string()
         } else {
             json!({ "current": "s".repeat(48), "previous": "" }).to_string()
         };
@@ -107,6 +127,10 @@ async fn answer(State(front): State<Front>, request: Request) -> Response {
         if head.uri.path() == "/standin/usage" {
             let usage = front.0.usage.lock().unwrap_or_else(PoisonError::into_inner).to_json();
             return respond(StatusCode::OK, "application/json", usage.to_string());
+        }
+        // What a gateway passes on: one book, so that what is measured is the gateway.
+        if head.uri.path().starts_with("/store/v1/books/") {
+            return respond(StatusCode::OK, "application/json", BOOK.to_owned());
         }
         let body = to_bytes(body, MAX_BYTES).await.context("the request broke off")?;
         front.pass_on(&head.headers, body).await

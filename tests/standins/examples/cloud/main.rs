@@ -13,6 +13,7 @@ mod usage;
 use anyhow::{Context as _, bail};
 use front::Front;
 use kernel::{Clock, SystemClock};
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use standins::payment::PaymentProvider;
 use std::io::{Read as _, Write as _};
@@ -44,20 +45,24 @@ async fn serve() -> anyhow::Result<()> {
             Some(("orders", count)) => shop.place_orders(count.parse()?).await?,
             None if wish == "customer" => shop.register_customer().await?,
             None if wish == "last" => shop.add_last_copy().await?,
-            _ => bail!("usage: cloud [topic:NAME] [queue:NAME] [orders:COUNT] [customer] [last] …"),
+            None if wish == "consumers" => shop.make_keys().await?,
+            _ => bail!("usage: cloud [topic:NAME] [queue:NAME] [orders:COUNT] [customer] [last] [consumers] …"),
         }
     }
     // They record every call for tests; nobody asks here, and the front forgets the records.
     let (of_table, of_queues) = (FaultInjector::new(), FaultInjector::new());
     let (table, messages) = (dynamo.serve(&of_table).await, queues.serve(&of_queues).await);
     let payments = PaymentProvider::start(0, PAYMENT_KEY).await?;
-    let front = Front::new([table.url(), messages.url()], [of_table, of_queues], PAYMENT_KEY);
-
     let plain = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", plain.local_addr()?);
+    let token_keys = access::rotated(&"none".to_owned().into(), SystemClock.now())?.context("there are keys now")?;
+    let token_keys = token_keys.expose_secret().to_owned();
+    let front = Front::new([table.url(), messages.url()], [of_table, of_queues], PAYMENT_KEY, token_keys, url.clone());
+
     let secure = TcpListener::bind("127.0.0.1:0").await?;
     let (acceptor, authority) = tls::throwaway()?;
     let place = json!({
-        "http": format!("http://{}", plain.local_addr()?),
+        "http": url,
         "https": format!("https://{}", secure.local_addr()?),
         "authority": authority,
         "payments": payments.url(),
@@ -66,6 +71,7 @@ async fn serve() -> anyhow::Result<()> {
         "books": shop.books,
         "last": shop.last,
         "orders": shop.orders,
+        "keys": shop.keys,
     });
     tokio::spawn(front.clone().serve(tls::Listener::new(secure, acceptor)));
     tokio::spawn(front.serve(tls::Undelayed(plain)));

@@ -1,14 +1,19 @@
 //! A small shop: books on offer, two warehouses that never run out, and on demand a customer and placed orders.
 
-use access::{Access, NewUser, Role};
+use access::{Access, Actor, ApiKeys, NewApiKey, NewUser, Role};
 use anyhow::bail;
+use async_trait::async_trait;
 use catalog::{BookId, Catalog, NewBook};
 use inventory::{Inventory, LocationId, Locations, Movement, Posting, Sku};
 use kernel::{Clock, Context, Currency, Isbn, Money, SystemClock, TenantId};
 use sales::{PlaceOrder, Placed, Sales};
+use secrecy::{ExposeSecret as _, SecretString};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use table::Table;
 use testkit::LocalDynamo;
+use web::BoxError;
+use web::secret::Secret;
 
 /// The tenant of the recorded events.
 pub(crate) const TENANT: &str = "acme.test";
@@ -17,6 +22,7 @@ const CUSTOMER: &str = "usr_01KDVDNA00F3JQ64ERMF1CWVT4";
 const EMAIL: &str = "customer@example.com";
 const PASSWORD: &str = "correct horse";
 const BOOKS: u32 = 40;
+const KEYS: usize = 40;
 const ON_HAND: i64 = 1_000_000;
 
 /// What there is.
@@ -29,6 +35,22 @@ pub(crate) struct Shop {
     pub(crate) last: Option<BookId>,
     /// Placed, not paid.
     pub(crate) orders: Vec<String>,
+    /// API keys, several: each may ask so often a minute.
+    pub(crate) keys: Vec<String>,
+}
+
+/// What hashes of API keys are made under, as the front answers it.
+struct Pepper;
+
+#[async_trait]
+impl Secret for Pepper {
+    async fn read(&self) -> Result<SecretString, BoxError> {
+        Ok(format!(r#"{{"current": "{}"}}"#, "s".repeat(48)).into())
+    }
+
+    async fn refresh(&self) -> Result<SecretString, BoxError> {
+        self.read().await
+    }
 }
 
 /// Fills the table.
@@ -42,7 +64,7 @@ pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Shop> {
     }
     table.put(&tenant, &locations).await?;
 
-    let mut shop = Shop { table, tenant, clock, books: Vec::new(), last: None, orders: Vec::new() };
+    let mut shop = Shop { table, tenant, clock, books: Vec::new(), last: None, orders: Vec::new(), keys: Vec::new() };
     let everywhere: Vec<LocationId> = locations.by_id.into_keys().collect();
     for number in 1..=BOOKS {
         let book = shop.add_book(number, ON_HAND, &everywhere).await?;
@@ -89,6 +111,18 @@ impl Shop {
         let access = Access::new(self.table.clone(), self.clock.clone());
         let new = NewUser { email: EMAIL.to_owned(), password: PASSWORD.to_owned(), name: "Customer".to_owned() };
         access.create_user(&self.tenant, &new, Role::Customer).await?;
+        Ok(())
+    }
+
+    /// Keys that may read the catalogue.
+    pub(crate) async fn make_keys(&mut self) -> anyhow::Result<()> {
+        let keys = ApiKeys::new(self.table.clone(), self.clock.clone(), Arc::new(Pepper));
+        let scopes = BTreeSet::from(["books:read".to_owned()]);
+        let new = NewApiKey { name: "bench".to_owned(), scopes, role: Role::StoreAdmin, days: 1 };
+        for _ in 0..KEYS {
+            let actor = Actor { tenant: &self.tenant, principal: "bench" };
+            self.keys.push(keys.create(actor, &new).await?.text.expose_secret().to_owned());
+        }
         Ok(())
     }
 
