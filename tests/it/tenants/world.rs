@@ -59,6 +59,15 @@ impl Names {
             ("key", id("key")),
             ("session", "A".repeat(43)),
             ("shipment", id("shp")),
+            ("movement", id("mov")),
+            ("reservation", id("rsv")),
+            ("transfer", id("trf")),
+            ("adjustment", id("sta")),
+            ("count", id("cnt")),
+            ("depot", "noplace".to_owned()),
+            ("item", "noitem".to_owned()),
+            ("company", "nofirm".to_owned()),
+            ("kit", "nokit".to_owned()),
         ];
         Self(named.into())
     }
@@ -189,6 +198,45 @@ impl World {
             ("app", text(&app, "/id")),
             ("key", text(&key, "/id")),
             ("shipment", shipment),
+        ]);
+        self.stocked().await;
+    }
+
+    /// A depot of a company, with everything that can be done to its stock.
+    async fn stocked(&mut self) {
+        let made =
+            async |line: &str, body: Value| self.made("SERVICE", &format!("POST /inventory/v1/{line}"), &body).await;
+        let put = async |line: &str, body: Value| {
+            self.made("STORE_ADMIN", &format!("PUT /inventory/v1/{line}"), &body).await;
+        };
+        let company = json!({ "id": "firm", "currency": "GBP", "method": "FIFO", "decimals": 2 });
+        self.made("STORE_ADMIN", "POST /inventory/v1/companies", &company).await;
+        for place in ["depot", "yard"] {
+            put(&format!("locations/{place}/company"), json!({ "company": "firm" })).await;
+        }
+        put("kits/bundle", json!({ "components": [{ "sku": "widget", "units": 2 }] })).await;
+        let received = json!({ "kind": "goodsReceived", "quantity": 50, "cost": gbp("100.00") });
+        let received = json!({ "location": "depot", "sku": "widget", "movement": received });
+        let movement = made("movements", received).await;
+        put("levels/depot/widget/shards", json!({ "shards": 2 })).await;
+        let line = json!({ "location": "depot", "sku": "widget", "quantity": 1 });
+        let reservation = made("reservations", json!({ "lines": [line], "seconds": 600, "source": "cart" })).await;
+        let lines = json!([{ "sku": "widget", "quantity": 2 }]);
+        let transfer = made("transfers", json!({ "from": "depot", "to": "yard", "lines": lines })).await;
+        put("adjustment-rules", json!({ "units": 0 })).await;
+        let lost = json!({ "location": "depot", "sku": "widget", "delta": -1, "reasonCode": "LOST" });
+        let adjustment = made("adjustments", lost).await;
+        let count = made("counts", json!({ "location": "depot", "items": ["cable"] })).await;
+        self.theirs.0.extend([
+            ("movement", text(&movement, "/id")),
+            ("reservation", text(&reservation, "/reservation/id")),
+            ("transfer", text(&transfer, "/id")),
+            ("adjustment", text(&adjustment, "/id")),
+            ("count", text(&count, "/id")),
+            ("depot", "depot".to_owned()),
+            ("item", "widget".to_owned()),
+            ("company", "firm".to_owned()),
+            ("kit", "bundle".to_owned()),
         ]);
     }
 
@@ -341,6 +389,8 @@ fn router(table: &Table, shelf: Table, clock: &Arc<ManualClock>, oauth: OAuth) -
     let directory = access_functions::DirectoryApi::new(table.clone(), clock.clone(), pepper, secret());
     let limiter = Limiter::new(table.clone(), clock.clone(), owner());
     let people = access_functions::OAuthApi::new(oauth, limiter, secret());
+    let stock = Arc::new(inventory_functions::Api::new(table.clone(), clock.clone(), secret()));
+    let reservations = Arc::new(inventory_functions::ReservationsApi::new(table.clone(), clock.clone()));
     let warehouse = Warehouse::new(shelf, "alpha".parse().unwrap(), clock.clone());
     let site = Arc::new(warehouse::Api { warehouse: warehouse.clone(), cursor_secret: secret() });
     storefront_functions::orders_api(store.clone())
@@ -349,6 +399,9 @@ fn router(table: &Table, shelf: Table, clock: &Arc<ManualClock>, oauth: OAuth) -
         .merge(storefront_functions::customers_api(Access::new(table.clone(), clock.clone()), owner()))
         .merge(sales_functions::orders_api(sales.clone()))
         .merge(sales_functions::returns_api(sales))
+        .merge(inventory_functions::levels_api(stock.clone()))
+        .merge(inventory_functions::documents_api(stock))
+        .merge(inventory_functions::reservations_api(reservations))
         .merge(access_functions::directory_api(Arc::new(directory)))
         .merge(access_functions::oauth_api(Arc::new(people)))
         .merge(warehouse::inventory_api(site.clone()))
