@@ -149,9 +149,10 @@ fn nothing_that_is_deployed_is_linked_with_tools_of_tests() {
     }
 }
 
-/// Licences a dependency may have; the last one is that of the web's list of root certificates, which tools use.
-const LICENCES: [&str; 9] = [
+/// Licences a dependency may have. MIT-0 is MIT without the duty to name the author; the last one is that of the web's list of root certificates, which tools use.
+const LICENCES: [&str; 10] = [
     "MIT",
+    "MIT-0",
     "Apache-2.0",
     "BSD-2-Clause",
     "BSD-3-Clause",

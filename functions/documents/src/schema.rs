@@ -1,7 +1,7 @@
 //! JSON Schema, judged by a library that reaches nothing: a schema that refers to anything outside itself is refused.
 
 use documents::centre::{Validator, Violation};
-use jsonschema::{Draft, JSONSchema};
+use jsonschema::Draft;
 use serde_json::Value;
 
 /// The longest schema, in bytes of JSON.
@@ -14,12 +14,12 @@ const MAX_DETAIL: usize = 200;
 #[derive(Debug, Clone, Copy)]
 pub struct Schemas;
 
-fn compiled(schema: &Value) -> Result<JSONSchema, String> {
-    let mut options = JSONSchema::options();
-    if schema.get("$schema").is_none() {
-        options.with_draft(Draft::Draft202012);
-    }
-    options.compile(schema).map_err(|error| shortened(format!("does not satisfy {}", error.schema_path)))
+fn compiled(schema: &Value) -> Result<jsonschema::Validator, String> {
+    let options = match schema.get("$schema") {
+        Some(_) => jsonschema::options(),
+        None => jsonschema::options().with_draft(Draft::Draft202012),
+    };
+    options.build(schema).map_err(|error| shortened(format!("does not satisfy {}", error.schema_path())))
 }
 
 fn shortened(text: String) -> String {
@@ -54,11 +54,11 @@ impl Validator for Schemas {
 
     fn violations(&self, schema: &Value, payload: &Value) -> Result<Vec<Violation>, String> {
         let schema = compiled(schema)?;
-        let found = schema.validate(payload).err().into_iter().flatten().take(MAX_VIOLATIONS);
+        let found = schema.iter_errors(payload).take(MAX_VIOLATIONS);
         // Names the rule and not the value, which may be personal.
         let violation = |error: jsonschema::ValidationError<'_>| Violation {
-            pointer: error.instance_path.to_string(),
-            detail: shortened(format!("does not satisfy {}", error.schema_path)),
+            pointer: error.instance_path().to_string(),
+            detail: shortened(format!("does not satisfy {}", error.schema_path())),
         };
         Ok(found.map(violation).collect())
     }
