@@ -211,29 +211,29 @@ impl World {
         };
         let company = json!({ "id": "firm", "currency": "GBP", "method": "FIFO", "decimals": 2 });
         self.made("STORE_ADMIN", "POST /inventory/v1/companies", &company).await;
-        for place in ["depot", "yard"] {
+        for place in ["quay", "yard"] {
             put(&format!("locations/{place}/company"), json!({ "company": "firm" })).await;
         }
         put("kits/bundle", json!({ "components": [{ "sku": "widget", "units": 2 }] })).await;
         let received = json!({ "kind": "goodsReceived", "quantity": 50, "cost": gbp("100.00") });
-        let received = json!({ "location": "depot", "sku": "widget", "movement": received });
+        let received = json!({ "location": "quay", "sku": "widget", "movement": received });
         let movement = made("movements", received).await;
-        put("levels/depot/widget/shards", json!({ "shards": 2 })).await;
-        let line = json!({ "location": "depot", "sku": "widget", "quantity": 1 });
+        put("levels/quay/widget/shards", json!({ "shards": 2 })).await;
+        let line = json!({ "location": "quay", "sku": "widget", "quantity": 1 });
         let reservation = made("reservations", json!({ "lines": [line], "seconds": 600, "source": "cart" })).await;
         let lines = json!([{ "sku": "widget", "quantity": 2 }]);
-        let transfer = made("transfers", json!({ "from": "depot", "to": "yard", "lines": lines })).await;
+        let transfer = made("transfers", json!({ "from": "quay", "to": "yard", "lines": lines })).await;
         put("adjustment-rules", json!({ "units": 0 })).await;
-        let lost = json!({ "location": "depot", "sku": "widget", "delta": -1, "reasonCode": "LOST" });
+        let lost = json!({ "location": "quay", "sku": "widget", "delta": -1, "reasonCode": "LOST" });
         let adjustment = made("adjustments", lost).await;
-        let count = made("counts", json!({ "location": "depot", "items": ["cable"] })).await;
+        let count = made("counts", json!({ "location": "quay", "items": ["cable"] })).await;
         self.theirs.0.extend([
             ("movement", text(&movement, "/id")),
             ("reservation", text(&reservation, "/reservation/id")),
             ("transfer", text(&transfer, "/id")),
             ("adjustment", text(&adjustment, "/id")),
             ("count", text(&count, "/id")),
-            ("depot", "depot".to_owned()),
+            ("depot", "quay".to_owned()),
             ("item", "widget".to_owned()),
             ("company", "firm".to_owned()),
             ("kit", "bundle".to_owned()),
