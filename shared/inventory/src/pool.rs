@@ -147,18 +147,20 @@ fn part_of(shards: &mut [Slot], units: i64, has: impl Fn(&Level) -> i64, movemen
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LocationId;
     use crate::movement::Observation;
     use proptest::prelude::*;
 
     /// A pool of 40 units, of which each of three shards has what is said, the last one in use no more.
     fn pool(shards: [i64; 3]) -> Pool {
-        let level = |place: &str, on_hand: i64, reserved: i64| {
-            let mut level = Level::empty("hot".parse().unwrap(), place.parse().unwrap());
+        let alpha: LocationId = "alpha".parse().unwrap();
+        let level = |place: LocationId, on_hand: i64, reserved: i64| {
+            let mut level = Level::empty("hot".parse().unwrap(), place);
             (level.balances.on_hand, level.balances.reserved) = (on_hand, reserved);
             level
         };
-        let own = level("alpha", 40, shards.iter().sum());
-        Pool::new(own, shards.iter().enumerate().map(|(n, units)| level(&format!("alpha~{n}"), *units, 0)), 2)
+        let own = level(alpha.clone(), 40, shards.iter().sum());
+        Pool::new(own, (0..).zip(shards).map(|(n, units)| level(alpha.part(n), units, 0)), 2)
     }
 
     fn committed(pool: &Pool) -> i64 {

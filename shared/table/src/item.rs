@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use kernel::{TenantId, Timestamp};
 use serde::Serialize;
 use serde::de::value::MapDeserializer;
-use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, MapAccess, Visitor};
 
 use crate::key::{PK, SK};
 use crate::size::{ITEM_LIMIT, item_size};
@@ -107,8 +107,8 @@ impl Item {
         }
         // Straight from the map, without the table's own attributes: another map of the rest would be the dearest part.
         let body = attributes.into_iter().filter(|(name, _)| !RESERVED.contains(&name.as_str()));
-        let value = T::deserialize(MapDeserializer::new(body.map(|(name, value)| (name, Stored(value)))))
-            .map_err(|error| TableError::damaged(key.as_ref(), error))?;
+        let body = Body(MapDeserializer::new(body.map(|(name, value)| (name, Stored(value)))));
+        let value = T::deserialize(body).map_err(|error| TableError::damaged(key.as_ref(), error))?;
         Ok(Versioned { value, version })
     }
 
@@ -125,6 +125,26 @@ impl From<serde_dynamo::Item> for Item {
     /// An image from the table's stream.
     fn from(image: serde_dynamo::Item) -> Self {
         Self(image.into_inner().into_iter().map(|(name, value)| (name, value.into())).collect())
+    }
+}
+
+/// The attributes of an item, as serde wants a whole: of a type that wraps another, they are those of the other.
+struct Body<M>(M);
+
+impl<'de, M: MapAccess<'de>> Deserializer<'de> for Body<M> {
+    type Error = M::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, M::Error> {
+        visitor.visit_map(self.0)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, M::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq
+        tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 

@@ -112,3 +112,20 @@ proptest! {
         prop_assert_eq!(item.decode::<Note>().unwrap(), Versioned { value, version });
     }
 }
+
+#[test]
+fn an_entity_that_wraps_another_type_has_its_attributes() {
+    #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+    struct Wrapped(Note);
+
+    impl Entity for Wrapped {
+        const KIND: &'static str = "wrapped";
+        fn key(&self, tenant: &TenantId) -> Key {
+            self.0.key(tenant)
+        }
+    }
+
+    let wrapped = Wrapped(note("n1"));
+    let encoded = Encoded::new(&tenant(), &wrapped, 1).unwrap();
+    assert_eq!(Item(encoded.attributes).decode::<Wrapped>().unwrap().value, wrapped);
+}
