@@ -3,7 +3,8 @@
 //! An edit plans the whole order anew: what was promised is given back, and what is wanted now is allocated from what
 //! there is. A unit that is called off takes its stored share of discounts and taxes with it; those that stay keep theirs.
 
-use super::{Line, MAX_LINES, MAX_QUANTITY, Order, Refused, StockEffect, effect, holds};
+use super::stock::effect;
+use super::{Line, MAX_LINES, MAX_QUANTITY, Order, Refused, StockEffect, holds};
 use crate::payment::{Payment, PaymentState};
 use crate::shipment::{Shipment, ShipmentState};
 use crate::status::{OrderStatus, Step};

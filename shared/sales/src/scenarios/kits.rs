@@ -1,5 +1,6 @@
 //! Orders of kits: components are promised, sent and taken back; what kits share is counted once.
 
+use super::races::crowd;
 use super::*;
 
 /// Books 1, 2 and 3; kit 7 is one of 1 and two of 2, kit 8 one of 2 and one of 3.
@@ -21,22 +22,7 @@ async fn all_whole(world: &World) {
 async fn kits_that_share_a_component_are_never_oversold_and_never_block_each_other() {
     // 30 of the shared book: each pair of orders takes three.
     let world = world(LocalDynamo::new().contended(19), &FaultInjector::new(), [40, 30, 40]).await;
-    let one = |n: usize| {
-        let (world, items) = (&world, if n % 2 == 0 { [(7, 1), (8, 1)] } else { [(8, 1), (7, 1)] });
-        async move {
-            loop {
-                match world.sales.place(&tenant(), &request(&format!("cus_{n}"), Some("k"), &items), &cause()).await {
-                    Err(PlaceError::Contended) => {}
-                    Err(PlaceError::Table(error)) if error.is_retryable() => {}
-                    answer => return answer,
-                }
-            }
-        }
-    };
-    let answers = join_all((0..40).map(one)).await;
-    let sold = answers.iter().filter(|answer| matches!(answer, Ok(Placed::New(_)))).count();
-    let refused = answers.iter().filter(|answer| matches!(answer, Err(PlaceError::OutOfStock(_)))).count();
-    assert_eq!((sold, refused), (10, 30));
+    assert_eq!(crowd(&world, 40, 40, &[(7, 1), (8, 1)]).await, (10, 30));
     all_whole(&world).await;
     assert_eq!((world.committed(1).await.0, world.committed(2).await.0, world.committed(3).await.0), (10, 30, 10));
 }
