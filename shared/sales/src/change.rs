@@ -12,12 +12,8 @@ use crate::stock::Stock;
 use crate::store::{OrderItem, decode, order_key};
 use inventory::store::post_with;
 use inventory::{Inventory, LocationId, Locations, Posting, Refusal, Sku, StockError};
-use kernel::{Backoff, Context, MoneyError, TenantId};
-use std::time::Duration;
-use table::{Consistency, TableError, Transaction, TransactionError};
-
-/// How often a step is decided again when others keep changing the same order or levels.
-pub(crate) const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(5), Duration::from_millis(200), 20);
+use kernel::{Context, MoneyError, TenantId};
+use table::{Attempts, Consistency, Contended, TableError, Transaction};
 
 /// Why a step was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +35,7 @@ pub enum ChangeError {
     /// The order is not at the version the caller saw.
     #[error("the order has changed since")]
     Stale(u64),
-    /// Others changed the same things more often than we were willing to retry.
+    /// Others changed the same things more often than we were willing to begin again.
     #[error("the order is being changed by others")]
     Contended,
     /// Amounts do not fit.
@@ -58,6 +54,12 @@ impl From<StockError> for ChangeError {
             StockError::Broken(broken) => TableError::Corrupt { what: broken.to_string(), source: None }.into(),
             StockError::Table(error) => error.into(),
         }
+    }
+}
+
+impl From<Contended> for ChangeError {
+    fn from(_: Contended) -> Self {
+        Self::Contended
     }
 }
 
@@ -117,7 +119,8 @@ impl Sales {
         scope: Scope<'_>,
         step: StepFn<'_>,
     ) -> Result<Order, ChangeError> {
-        for attempt in 1.. {
+        let mut attempts = Attempts::default();
+        loop {
             let before = self.order(tenant, id).await?.ok_or(ChangeError::NotFound)?;
             if by.seen.is_some_and(|seen| seen != before.version) {
                 return Err(ChangeError::Stale(before.version));
@@ -130,10 +133,8 @@ impl Sales {
             if self.write(tenant, Some(&before), &after, &stock, effects, by).await? {
                 return Ok(after);
             }
-            let Some(wait) = CONTENTION.delay(attempt, &mut fastrand::Rng::new()) else { break };
-            tokio::time::sleep(wait).await;
+            attempts.lost().await?;
         }
-        Err(ChangeError::Contended)
     }
 
     pub(crate) fn inventory(&self) -> Inventory {
@@ -228,10 +229,6 @@ impl Sales {
         if let Some(also) = by.also {
             also(first, &mut transaction);
         }
-        match transaction.commit().await {
-            Ok(()) => Ok(true),
-            Err(TransactionError::Conditions(_) | TransactionError::TokenReused) => Ok(false),
-            Err(TransactionError::Table(error)) => Err(error.into()),
-        }
+        Ok(transaction.commit_if_current().await?)
     }
 }

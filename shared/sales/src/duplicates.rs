@@ -6,7 +6,7 @@
 //! consumer of their placement, before anything is authorised.
 
 use crate::Sales;
-use crate::change::{By, CONTENTION, ChangeError, Scope, Taken};
+use crate::change::{By, ChangeError, Scope, Taken};
 use crate::edits::replan;
 use crate::intake::{content, repeats};
 use crate::order::{Hold, Line, Merged, Order, OrderId, Refused, StockEffect, holds};
@@ -14,7 +14,7 @@ use crate::store::{decode, of_customer, sortable};
 use inventory::Sku;
 use kernel::{Context, TenantId, Timestamp};
 use std::time::Duration;
-use table::{Consistency, GlobalIndex, Query, TableError};
+use table::{Attempts, Consistency, GlobalIndex, Query, TableError};
 
 /// How long after an order the same one is suspected to repeat it.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
@@ -114,7 +114,8 @@ impl Sales {
         by: By<'_>,
     ) -> Result<Order, ChangeError> {
         let now = self.now();
-        for attempt in 1.. {
+        let mut attempts = Attempts::default();
+        loop {
             let refused = |reason| ChangeError::Refused { reason, order: Box::new(suspect.clone()) };
             if by.seen.is_some_and(|seen| seen != suspect.version) {
                 return Err(ChangeError::Stale(suspect.version));
@@ -137,11 +138,9 @@ impl Sales {
             if self.write_all(tenant, &steps, &stock, effects, by).await? {
                 return Ok(gone);
             }
-            let Some(wait) = CONTENTION.delay(attempt, &mut fastrand::Rng::new()) else { break };
-            tokio::time::sleep(wait).await;
+            attempts.lost().await?;
             suspect = self.order(tenant, suspect.id).await?.ok_or(ChangeError::NotFound)?;
         }
-        Err(ChangeError::Contended)
     }
 }
 

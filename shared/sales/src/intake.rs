@@ -18,12 +18,10 @@ use crate::stock::Stock;
 use crate::{Sales, ShipmentState, plan};
 use inventory::allocation::{Availability, Shortage};
 use inventory::{LocationId, Movement, Sku};
-use kernel::{Backoff, Context, Currency, MoneyError, TenantId};
+use kernel::{Context, Currency, MoneyError, TenantId};
 use sha2::{Digest, Sha256};
-use std::time::Duration;
+use table::Attempts;
 
-/// How often an order is decided again when others take the same copies.
-const CONTENTION: Backoff = Backoff::exponential(Duration::from_millis(8), Duration::from_secs(1), 24);
 /// Most payments of one order.
 pub const MAX_PAYMENTS: usize = 5;
 
@@ -100,7 +98,8 @@ impl Sales {
         let id = Self::id_of(tenant, intake.terms.channel.as_deref().unwrap_or_default(), external);
         let mut order = self.draft_of(id, intake)?;
         order.lines = self.with_components(tenant, &order.lines).await?;
-        for attempt in 1.. {
+        let mut attempts = Attempts::default();
+        loop {
             if let Some(existing) = self.order(tenant, id).await.map_err(ChangeError::from)? {
                 let same = existing.fingerprint == order.fingerprint;
                 return if same {
@@ -112,10 +111,8 @@ impl Sales {
             if let Some(order) = self.try_take_in(tenant, order.clone(), intake, actor, cause).await? {
                 return Ok(Placed::New(order));
             }
-            let Some(wait) = CONTENTION.delay(attempt, &mut fastrand::Rng::new()) else { break };
-            tokio::time::sleep(wait).await;
+            attempts.lost().await.map_err(ChangeError::from)?;
         }
-        Err(ChangeError::Contended.into())
     }
 
     /// The order before it has any stock.
