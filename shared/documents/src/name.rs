@@ -30,8 +30,8 @@ macro_rules! name {
 
         impl $name {
             /// A name that stands in the code; a test looks at each.
-            #[allow(dead_code, reason = "not every kind of name has one")]
-            pub(crate) fn literal(text: &'static str) -> Self {
+            #[must_use]
+            pub fn literal(text: &'static str) -> Self {
                 Self(text.to_owned())
             }
 

@@ -12,6 +12,7 @@ pub mod inventory_activate;
 pub mod inventory_level;
 pub mod inventory_set;
 pub mod order;
+pub mod orders_count;
 pub mod orders_updated;
 pub mod product;
 pub mod product_set;

@@ -120,6 +120,11 @@ documents! {
         }
     }";
 
+    /// How many orders changed. Without a limit: a count that stops early proves nothing.
+    ORDERS_COUNT = "OrdersCount", 1, "query OrdersCount($query: String!) {
+        ordersCount(query: $query, limit: null) { count precision }
+    }";
+
     /// One order, with all its lines.
     ORDER = "Order", 506, "query Order($id: ID!) {
         order(id: $id) {

@@ -6,9 +6,13 @@
 //! | call a store | [`calls`]: a request builder and an answer reader a file; [`answer`] says how it ended |
 //! | know when I may call | [`limiter`], one bucket a store for all workers; [`breaker`], one circuit a store and entity |
 //! | take a webhook | [`webhook::verify`]; what it gives is the only thing handlers take |
-//! | connect a store | [`install`] |
+//! | connect a store | [`install`], [`stores`], [`tokens`] |
 //! | translate | [`map`] |
 //! | tell our own change from theirs | [`echo`] |
+//! | make a call, all of that together | [`client`] |
+//! | tell a store what we have | [`outbound`], over the port [`platform`] |
+//! | read everything that changed in a time | [`reading`] |
+//! | take what a store tells | [`inbound`], over the same port |
 //!
 //! It never opens a socket: a request goes through the [`web::transport::Transport`] of whoever calls. It keeps no token.
 
@@ -17,15 +21,23 @@
 pub mod answer;
 pub mod breaker;
 pub mod calls;
+pub mod client;
 pub mod document;
 pub mod echo;
 mod gid;
+pub mod inbound;
 pub mod install;
 pub mod limiter;
 pub mod map;
+pub mod outbound;
+pub mod platform;
+pub mod reading;
 mod shop;
+pub mod stores;
+pub mod synced;
 #[cfg(test)]
 mod testing;
+pub mod tokens;
 pub mod webhook;
 
 pub use gid::{Gid, InvalidGid};

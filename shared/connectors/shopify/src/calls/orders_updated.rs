@@ -51,8 +51,12 @@ pub fn request(
     until: Timestamp,
     after: Option<&str>,
 ) -> Result<Request<Bytes>, http::Error> {
-    let query = format!("updated_at:>='{from}' AND updated_at:<'{until}'");
-    store.graphql(&ORDERS_UPDATED, &json!({ "query": query, "after": after }))
+    store.graphql(&ORDERS_UPDATED, &json!({ "query": window(from, until), "after": after }))
+}
+
+/// The filter of a time.
+pub(super) fn window(from: Timestamp, until: Timestamp) -> String {
+    format!("updated_at:>='{from}' AND updated_at:<'{until}'")
 }
 
 pub fn read(sent: Sent, now: Timestamp) -> Answer<Page> {

@@ -1,0 +1,108 @@
+//! Connections: the stores of a tenant, and which of our locations is which of theirs.
+//!
+//! | access pattern | key |
+//! |---|---|
+//! | a store; all stores of a tenant | pk `T#t#SHOPIFY-STORES`, sk `<shop>` |
+
+use std::collections::BTreeMap;
+
+use documents::ConnectionId;
+use documents::merge::{Rule, Rules};
+use kernel::{Currency, TenantId};
+use serde::{Deserialize, Serialize};
+use table::{Consistency, Entity, Key, Partition, Query, Table, TableError, Versioned};
+
+use crate::{Gid, Shop};
+
+/// A store of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    pub shop: Shop,
+    /// Whose documents, health and pause it has.
+    pub id: ConnectionId,
+    pub currency: Currency,
+    /// Ours to theirs. Stock of other locations is not told.
+    pub locations: BTreeMap<String, Gid>,
+    /// By kind of thing, field by field: the first rule whose pattern covers a field counts, and what none covers is ignored.
+    #[serde(default)]
+    pub rules: BTreeMap<String, Vec<(String, Rule)>>,
+    /// The merchant threw the app out.
+    #[serde(default)]
+    pub uninstalled: bool,
+}
+
+impl Connection {
+    /// The rules for a kind of thing.
+    #[must_use]
+    pub fn rules_of(&self, kind: &str) -> Rules {
+        let listed = self.rules.get(kind).into_iter().flatten();
+        listed.fold(Rules::default(), |rules, (pattern, rule)| rules.with(pattern, *rule))
+    }
+
+    /// What they call one of our locations.
+    #[must_use]
+    pub fn location(&self, ours: &str) -> Option<&Gid> {
+        self.locations.get(ours)
+    }
+
+    /// What we call one of their locations.
+    #[must_use]
+    pub fn location_of(&self, theirs: &Gid) -> Option<&str> {
+        self.locations.iter().find(|(_, gid)| *gid == theirs).map(|(ours, _)| ours.as_str())
+    }
+}
+
+impl Entity for Connection {
+    const KIND: &'static str = "shopify-store";
+
+    fn key(&self, tenant: &TenantId) -> Key {
+        key(tenant, &self.shop)
+    }
+}
+
+fn key(tenant: &TenantId, shop: &Shop) -> Key {
+    Key::tenant(tenant, &["SHOPIFY-STORES"], &[shop.as_str()])
+}
+
+/// The stores in the table.
+#[derive(Debug, Clone)]
+pub struct Stores(Table);
+
+impl Stores {
+    #[must_use]
+    pub fn new(table: Table) -> Self {
+        Self(table)
+    }
+
+    /// A store, uninstalled or not.
+    pub async fn find(&self, tenant: &TenantId, shop: &Shop) -> Result<Option<Connection>, TableError> {
+        let found = self.0.get::<Connection>(key(tenant, shop), Consistency::Strong).await?;
+        Ok(found.map(|found| found.value))
+    }
+
+    /// All stores of a tenant.
+    pub async fn list(&self, tenant: &TenantId) -> Result<Vec<Connection>, TableError> {
+        let query = Query::partition(Partition::tenant(tenant, &["SHOPIFY-STORES"])).consistency(Consistency::Strong);
+        Ok(self.0.query_all::<Connection>(query).await?.into_iter().map(|found| found.value).collect())
+    }
+
+    /// Connects a store, or replaces what is known of it.
+    pub async fn put(&self, tenant: &TenantId, connection: &Connection) -> Result<(), TableError> {
+        self.0.put(tenant, connection).await
+    }
+
+    /// The merchant threw the app out. May be repeated.
+    pub async fn uninstall(&self, tenant: &TenantId, shop: &Shop) -> Result<(), TableError> {
+        loop {
+            let found = self.0.get::<Connection>(key(tenant, shop), Consistency::Strong).await?;
+            let Some(Versioned { value: mut connection, version }) = found else { return Ok(()) };
+            connection.uninstalled = true;
+            match self.0.update(tenant, &connection, version).await {
+                Ok(_) => return Ok(()),
+                Err(TableError::ConditionFailed { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
