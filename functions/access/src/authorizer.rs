@@ -4,12 +4,18 @@
 //! a partner's system, `Hop` our own gateway passing on one request, `Bearer` with five parts an access token, and any other
 //! `Bearer` a service's secret. What has the form of one is never tried as another.
 //!
-//! A wrong credential is let through without a principal, so that the API itself answers 401 in its own format; only what
-//! cannot be judged is stopped at the gate (docs/decisions/0006-authorizer-answers.md). A token that is good but not for this
-//! route is denied: the gateway caches answers by header and route, so the answer may depend on both. Roles are not looked at
-//! here: which one a route wants is said where the route is.
+//! Whoever is known gets to a route as its caller when the resolver says so: role and grants have its permission, everywhere or
+//! at some locations, which are handed on (docs/decisions/0045-rights-at-the-gate.md); and, with a token or a key, when one of
+//! its scopes is that permission. Everybody else is let through without a principal, so that the API itself answers 401 or 403
+//! in its own format; only what cannot be judged is stopped at the gate (docs/decisions/0006-authorizer-answers.md). The
+//! gateway caches answers by header and route, so the answer may depend on both.
 
-use access::{Access, ApiKeys, AuthenticateError, Hop, Identity, Services, TokenDoor, permits};
+use std::collections::BTreeSet;
+
+use access::{
+    Access, Admitted, ApiKeys, AuthenticateError, Directory, DirectoryError, Hop, Identity, Rights, Role, Services,
+    TokenDoor, permits,
+};
 use async_trait::async_trait;
 use kernel::TenantId;
 use runtime::Failure;
@@ -22,18 +28,21 @@ pub struct Authorizer {
     services: Services,
     tokens: Option<TokenDoor>,
     keys: Option<ApiKeys>,
+    directory: Option<Directory>,
 }
 
 /// Whom the gate has before it.
 enum Verdict {
-    /// Somebody known; with a token, what it is good for; with an assertion, which request it is for.
+    /// Somebody known; with a token, what it is good for, and what was read with it of what is granted; with an assertion,
+    /// which request it is for.
     Known {
         principal: String,
         role: String,
         scope: Option<String>,
+        rights: Option<Rights>,
         request: Option<String>,
     },
-    /// The token is good, and not for this route.
+    /// Somebody known, who may not do this.
     NotForThis {
         principal: String,
     },
@@ -43,7 +52,7 @@ enum Verdict {
 impl Verdict {
     fn scoped(principal: String, role: String, scope: String, route: &str) -> Self {
         if permits(scope.split(' '), route) {
-            Self::Known { principal, role, scope: Some(scope), request: None }
+            Self::Known { principal, role, scope: Some(scope), rights: None, request: None }
         } else {
             Self::NotForThis { principal }
         }
@@ -56,6 +65,7 @@ impl From<Option<Identity>> for Verdict {
             principal,
             role: role.to_string(),
             scope: None,
+            rights: None,
             request: None,
         })
     }
@@ -68,19 +78,21 @@ enum Unjudged {
     Malformed,
     #[error(transparent)]
     Authenticate(#[from] AuthenticateError),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
 }
 
 impl Authorizer {
-    /// Users and services only: what a stack without applications has.
+    /// Users and services only, who may do what their role may: what a stack without applications has.
     #[must_use]
     pub fn new(tenant: TenantId, access: Access, services: Services) -> Self {
-        Self { tenant, access, services, tokens: None, keys: None }
+        Self { tenant, access, services, tokens: None, keys: None, directory: None }
     }
 
-    /// Takes access tokens and API keys too.
+    /// Takes access tokens and API keys too, and looks at what the directory grants.
     #[must_use]
-    pub fn with_applications(self, tokens: TokenDoor, keys: ApiKeys) -> Self {
-        Self { tokens: Some(tokens), keys: Some(keys), ..self }
+    pub fn with_applications(self, tokens: TokenDoor, keys: ApiKeys, directory: Directory) -> Self {
+        Self { tokens: Some(tokens), keys: Some(keys), directory: Some(directory), ..self }
     }
 
     async fn judge(&self, event: &Value) -> Result<Verdict, Unjudged> {
@@ -106,8 +118,13 @@ impl Authorizer {
             return Ok(self.services.authenticate_bearer(header).await?.into());
         }
         let Some(tokens) = &self.tokens else { return Ok(Verdict::Nobody) };
-        Ok(match tokens.access(value).await? {
-            Some(claims) => Verdict::scoped(claims.sub, claims.role, claims.scope, route),
+        Ok(match tokens.admitted(value).await? {
+            Some((claims, granted)) => match Verdict::scoped(claims.sub, claims.role, claims.scope, route) {
+                Verdict::Known { principal, role, scope, .. } => {
+                    Verdict::Known { principal, role, scope, rights: Some(granted), request: None }
+                }
+                other @ (Verdict::NotForThis { .. } | Verdict::Nobody) => other,
+            },
             None => Verdict::Nobody,
         })
     }
@@ -122,22 +139,39 @@ impl Authorizer {
         tracing::info!(hop = id, "passed on by the gateway");
         Ok(match Verdict::scoped(principal, role, scope, route) {
             Verdict::Known { principal, role, scope, .. } => {
-                Verdict::Known { principal, role, scope, request: Some(request) }
+                Verdict::Known { principal, role, scope, rights: None, request: Some(request) }
             }
             other @ (Verdict::NotForThis { .. } | Verdict::Nobody) => other,
         })
     }
-}
 
-#[async_trait]
-impl runtime::Task for Authorizer {
-    async fn run(&self, event: Value) -> Result<Value, Failure> {
-        // A failure is no answer: the gateway lets nobody in and, unlike a denial, does not keep it for minutes.
-        match self.judge(&event).await.map_err(|error| Failure::new("AuthorizerFailed", error))? {
-            Verdict::Known { principal, role, scope, request } => {
+    /// What was granted to somebody whose credential is not a token. Customers' and services' roles are all they have.
+    async fn granted(&self, principal: &str, role: &str) -> Result<Rights, Unjudged> {
+        let has_none = role == Role::Customer.as_str() || role == Role::Service.as_str();
+        let Some(directory) = self.directory.as_ref().filter(|_| !has_none) else { return Ok(Rights::default()) };
+        let groups = match principal.parse() {
+            Ok(user) => directory.user(&self.tenant, user).await?.value.groups,
+            Err(_) => BTreeSet::new(),
+        };
+        Ok(directory.rights(&self.tenant, principal, &groups).await?)
+    }
+
+    async fn answer(&self, event: &Value) -> Result<Value, Unjudged> {
+        let denied = |why: &str| Ok(json!({ "isAuthorized": true, "context": { "denied": why } }));
+        match self.judge(event).await? {
+            Verdict::Known { principal, role, scope, rights, request } => {
+                let rights = match rights {
+                    Some(rights) => rights,
+                    None => self.granted(&principal, &role).await?,
+                };
+                let Some(Admitted { role, reach }) = rights.admit(&role, route(event)?) else {
+                    tracing::info!(principal, role, "neither role nor grants have the permission of the route");
+                    return denied("forbidden");
+                };
                 tracing::info!(principal, role, "let in");
                 let mut context = json!({ "principal": principal, "role": role, "tenant": self.tenant });
-                for (name, value) in [("scope", scope), ("request", request)] {
+                let reach = Some(reach).filter(|reach| !reach.is_everywhere()).map(|reach| reach.to_string());
+                for (name, value) in [("scope", scope), ("reach", reach), ("request", request)] {
                     if let Some(value) = value {
                         context[name] = value.into();
                     }
@@ -146,13 +180,21 @@ impl runtime::Task for Authorizer {
             }
             Verdict::NotForThis { principal } => {
                 tracing::info!(principal, "a token without the scope of the route");
-                Ok(json!({ "isAuthorized": false }))
+                denied("forbidden")
             }
             Verdict::Nobody => {
                 tracing::info!("invalid credentials");
-                Ok(json!({ "isAuthorized": true, "context": { "denied": "invalid_credentials" } }))
+                denied("invalid_credentials")
             }
         }
+    }
+}
+
+#[async_trait]
+impl runtime::Task for Authorizer {
+    async fn run(&self, event: Value) -> Result<Value, Failure> {
+        // A failure is no answer: the gateway lets nobody in and, unlike a denial, does not keep it for minutes.
+        self.answer(&event).await.map_err(|error| Failure::new("AuthorizerFailed", error))
     }
 }
 

@@ -23,7 +23,7 @@ mod rotate_keys;
 
 use std::sync::Arc;
 
-use access::{Access, ApiKeys, Cognito, CognitoPool, Keyring, Limiter, OAuth, Services, TokenDoor, Tokens};
+use access::{Access, ApiKeys, Cognito, CognitoPool, Directory, Keyring, Limiter, OAuth, Services, TokenDoor, Tokens};
 use kernel::TenantId;
 use runtime::{Building, Context, InitError, Job, Roots, settings};
 use secrecy::ExposeSecret;
@@ -122,8 +122,8 @@ pub fn authorizer(context: &'static Context) -> Building<Arc<dyn runtime::Task>>
                 let keyring = Keyring::new(context.secret(keys)?, context.clock());
                 let tokens = Tokens::new(&settings.tenant, keyring);
                 let tokens = TokenDoor::new(table.clone(), context.clock(), tokens, settings.tenant);
-                let keys = ApiKeys::new(table, context.clock(), context.secret(pepper)?);
-                authorizer = authorizer.with_applications(tokens, keys);
+                let keys = ApiKeys::new(table.clone(), context.clock(), context.secret(pepper)?);
+                authorizer = authorizer.with_applications(tokens, keys, Directory::new(table, context.clock()));
             }
         }
         let authorizer: Arc<dyn runtime::Task> = Arc::new(authorizer);

@@ -11,7 +11,7 @@ use inventory::{Health, Level, Location, LocationId};
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use table::Position;
-use web::{Allowed, FieldError, Json, List, Page, PageParams, Path, Problem, Validation};
+use web::{Allowed, FieldError, Json, List, Page, PageParams, Path, Problem, Validation, Within};
 
 use crate::api::{Admins, Api, Services};
 use crate::problems;
@@ -142,14 +142,15 @@ fn is_base_url(url: &str) -> bool {
     plain && parsed.is_some_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")))
 }
 
-/// All warehouses.
+/// All warehouses the caller may see.
 #[utoipa::path(get, path = "/store/v1/warehouses", responses((status = 200, body = Page<WarehouseView>)))]
 async fn list(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Admins>,
+    Within(caller, reach, _): Within<Admins>,
 ) -> Result<Json<Page<WarehouseView>>, Problem> {
     let all = api.registry.all(&caller.tenant).await.map_err(|error| problems::table(&error))?;
-    let items = all.by_id.into_iter().map(|(id, at)| WarehouseView::new(id, at)).collect();
+    let shown = all.by_id.into_iter().filter(|(id, _)| reach.contains(id.as_str()));
+    let items = shown.map(|(id, at)| WarehouseView::new(id, at)).collect();
     Ok(Json(Page { items, next: None }))
 }
 
@@ -158,11 +159,11 @@ async fn list(
     responses((status = 200, body = WarehouseView)))]
 async fn get_one(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Admins>,
+    Within(caller, reach, _): Within<Admins>,
     Path(id): Path<LocationId>,
 ) -> Result<Json<WarehouseView>, Problem> {
     let mut all = api.registry.all(&caller.tenant).await.map_err(|error| problems::table(&error))?;
-    let at = all.by_id.remove(&id).ok_or_else(Problem::not_found)?;
+    let at = all.by_id.remove(&id).filter(|_| reach.contains(id.as_str())).ok_or_else(Problem::not_found)?;
     Ok(Json(WarehouseView::new(id, at)))
 }
 
@@ -173,19 +174,19 @@ struct Place {
     position: Option<Vec<u8>>,
 }
 
-/// The store's figures, by warehouse and ISBN.
+/// The store's figures, by warehouse and ISBN. Of warehouses the caller may not see nothing is read.
 #[utoipa::path(get, path = "/store/v1/inventory", params(StockFilter, PageParams),
     responses((status = 200, body = Page<StockView>)))]
 async fn stock(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Admins>,
+    Within(caller, reach, _): Within<Admins>,
     list: List<StockFilter>,
 ) -> Result<Json<Page<StockView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     let all = api.registry.all(&caller.tenant).await.map_err(|error| problems::table(&error))?;
     let wanted = &listing.list.filter.warehouse;
-    let names: Vec<LocationId> =
-        all.by_id.into_keys().filter(|id| wanted.as_ref().is_none_or(|w| w == id.as_str())).collect();
+    let is_shown = |id: &LocationId| reach.contains(id.as_str()) && wanted.as_ref().is_none_or(|w| w == id.as_str());
+    let names: Vec<LocationId> = all.by_id.into_keys().filter(is_shown).collect();
     let bad_cursor = || Problem::bad_request("invalid_cursor").detail("Start again without a cursor.");
     let place: Option<Place> = match listing.start()? {
         Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|_| bad_cursor())?),

@@ -47,7 +47,7 @@ pub struct NewApiKey {
     pub name: String,
     /// Permissions of the catalogue.
     pub scopes: BTreeSet<String>,
-    /// As what it acts: `STORE_ADMIN` or `WAREHOUSE_STAFF`.
+    /// As what it acts: `STORE_ADMIN`, `WAREHOUSE_STAFF`, or `MEMBER` with grants of its own.
     pub role: Role,
     /// 1 to 366.
     pub days: i64,
@@ -248,10 +248,10 @@ fn check(new: &NewApiKey) -> Result<(), Vec<Violation>> {
     let scopes = !new.scopes.is_empty() && new.scopes.iter().all(is_known);
     check(scopes, "/scopes", "unknown_scope", "must be permissions, at least one");
     let role = match new.role {
-        Role::StoreAdmin | Role::WarehouseStaff => true,
+        Role::StoreAdmin | Role::WarehouseStaff | Role::Member => true,
         Role::Customer | Role::Service => false,
     };
-    check(role, "/role", "invalid_role", "must be STORE_ADMIN or WAREHOUSE_STAFF");
+    check(role, "/role", "invalid_role", "must be STORE_ADMIN, WAREHOUSE_STAFF or MEMBER");
     check((1..=MAX_KEY_DAYS).contains(&new.days), "/days", "out_of_range", "must be 1 to 366");
     if found.is_empty() { Ok(()) } else { Err(found) }
 }

@@ -119,12 +119,12 @@ impl Registration {
             check(good, pointer, "invalid_uri", "must be on one of the sites, without a fragment");
         }
         let machine = match self.machine {
-            None | Some(Role::StoreAdmin | Role::WarehouseStaff) => true,
+            None | Some(Role::StoreAdmin | Role::WarehouseStaff | Role::Member) => true,
             // A service has a credential of its own kind; a customer is a person.
             Some(Role::Service | Role::Customer) => false,
         };
         let can = self.machine.is_none() || self.kind == Kind::Confidential;
-        let detail = "must be STORE_ADMIN or WAREHOUSE_STAFF, and the application must keep a secret";
+        let detail = "must be STORE_ADMIN, WAREHOUSE_STAFF or MEMBER, and the application must keep a secret";
         check(machine && can, "/machine", "invalid_machine", detail);
         let tile = self.tile.as_ref().is_none_or(|tile| is_text(&tile.title) && on_site(&tile.url));
         check(tile, "/tile", "invalid_tile", "must have a title and a URL on one of the sites");

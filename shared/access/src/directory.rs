@@ -19,7 +19,7 @@ use crate::register::unexpected;
 use crate::user::{InvalidStep, Violation};
 
 pub use applications::Registered;
-pub use rights::{Group, MAX_GRANTS, MAX_GROUPS, Rights};
+pub use rights::{Admitted, Group, MAX_GRANTS, MAX_GROUPS, Rights};
 pub use users::{Export, ExportedSession, Invitation};
 
 /// Who changes the directory, for the audit trail.

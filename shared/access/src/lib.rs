@@ -52,8 +52,8 @@ pub use bearer::TokenDoor;
 pub use cognito::{Cognito, CognitoPool};
 pub use consumers::Consumers;
 pub use directory::{
-    Actor, Directory, DirectoryError, Export, ExportedSession, Group, Invitation, MAX_GRANTS, MAX_GROUPS, Registered,
-    Rights, Seen,
+    Actor, Admitted, Directory, DirectoryError, Export, ExportedSession, Group, Invitation, MAX_GRANTS, MAX_GROUPS,
+    Registered, Rights, Seen,
 };
 pub use email::{Email, InvalidEmail};
 pub use keys::{InvalidKeys, Keyring, NoRandomness, rotated};
@@ -66,8 +66,8 @@ pub use oauth::{
 pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, PasswordError};
 pub use provider::{IdentityProvider, Login, Person, ProviderError};
 pub use rbac::{
-    BASE_ROLES, CATALOGUE, Effect, Grant, InvalidNode, InvalidRoles, Locations, MAX_ROLES, Node, Org, Permission,
-    Place, Resolver, RoleDefinition, Roles, permits, public_scopes,
+    BASE_ROLES, CATALOGUE, Effect, Grant, InvalidNode, InvalidRoles, MAX_ROLES, Node, Org, Permission, Place, Resolver,
+    RoleDefinition, Roles, permits, public_scopes,
 };
 pub use register::RegisterError;
 pub use service::{InvalidServiceName, SecretError, ServiceName, Services};

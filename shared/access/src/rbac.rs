@@ -9,9 +9,11 @@ mod org;
 mod resolve;
 mod roles;
 
+pub(crate) use catalogue::permission_of;
 pub use catalogue::{CATALOGUE, Permission, permits, public_scopes};
 pub use org::{InvalidNode, Node, Org, Place};
-pub use resolve::{Effect, Grant, Locations, Resolver};
+pub use resolve::{Effect, Grant, Resolver};
+pub(crate) use roles::base;
 pub use roles::{BASE_ROLES, InvalidRoles, MAX_ROLES, RoleDefinition, Roles};
 
 #[cfg(test)]

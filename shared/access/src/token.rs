@@ -6,6 +6,8 @@
 
 mod hop;
 
+use std::collections::BTreeSet;
+
 use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use web::BoxError;
@@ -48,6 +50,9 @@ pub struct AccessClaims {
     pub scope: String,
     /// The role routes ask for.
     pub role: String,
+    /// The user's groups when it was made: whose grants are read with the session, in one call.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
 }
 
 /// What is read of an ID token of ours that an application brings back.

@@ -31,13 +31,15 @@ impl UserId {
 /// Longest name of a user, in bytes of UTF-8.
 pub const MAX_NAME_BYTES: usize = 200;
 
-/// What a caller may be. Users have one of the first three, services the last.
+/// What a caller may be. Users have one of the first four, services the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
     Customer,
     StoreAdmin,
     WarehouseStaff,
+    /// Works here, and may do what grants say: a franchise operator.
+    Member,
     Service,
 }
 
@@ -49,6 +51,7 @@ impl Role {
             Self::Customer => "CUSTOMER",
             Self::StoreAdmin => "STORE_ADMIN",
             Self::WarehouseStaff => "WAREHOUSE_STAFF",
+            Self::Member => "MEMBER",
             Self::Service => "SERVICE",
         }
     }
@@ -294,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_role_is_stored_as_the_text_it_is_compared_with() {
-        for role in [Role::Customer, Role::StoreAdmin, Role::WarehouseStaff, Role::Service] {
+        for role in [Role::Customer, Role::StoreAdmin, Role::WarehouseStaff, Role::Member, Role::Service] {
             assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
         }
     }

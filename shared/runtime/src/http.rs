@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tower::ServiceExt;
-use web::{Caller, Operation, RequestMeta, Scope, hop};
+use web::{Caller, Forbidden, Operation, Reach, RequestMeta, Scope, hop};
 
 use crate::invoke::{self, Adapter, Call, Done, Failure};
 
@@ -92,6 +92,19 @@ impl Gateway {
 }
 
 impl Gateway {
+    /// The locations the caller's rights for this route are bound to; what cannot be read is nowhere.
+    fn reach(&self) -> Option<Reach> {
+        let said = self.authorizer.as_ref()?.get("lambda")?.get("reach")?;
+        let reach = said.as_str().and_then(|text| text.parse().ok());
+        Some(reach.unwrap_or_else(|| Reach::Only([].into())))
+    }
+
+    /// Whether somebody is known who may not call this route.
+    fn is_forbidden(&self) -> bool {
+        let said = self.authorizer.as_ref().and_then(|said| said.get("lambda")?.get("denied"));
+        said.is_some_and(|denied| denied == "forbidden")
+    }
+
     /// What the caller's token is good for.
     fn scope(&self) -> Scope {
         let said = self.authorizer.as_ref().and_then(|said| said.get("lambda")?.get("scope")?.as_str());
@@ -143,6 +156,11 @@ impl Event {
             call.tenant(caller.tenant.as_str());
             request.extensions_mut().insert(caller);
             request.extensions_mut().insert(self.request_context.scope());
+            if let Some(reach) = self.request_context.reach() {
+                request.extensions_mut().insert(reach);
+            }
+        } else if self.request_context.is_forbidden() {
+            request.extensions_mut().insert(Forbidden);
         }
         request.extensions_mut().insert(RequestMeta {
             request_id: call.request_id.clone(),

@@ -288,6 +288,7 @@ impl Events<'_> {
         let header = format!("Bearer {}", "s".repeat(48));
         event["identitySource"][0] = header.as_str().into();
         event["headers"]["authorization"] = header.into();
+        event["routeKey"] = "POST /store/v1/warehouses/register".into();
         event
     }
 

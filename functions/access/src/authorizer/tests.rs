@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use access::{
-    AccessClaims, Actor, ApiKeys, Directory, Keyring, Kind, MadeApiKey, NewApiKey, NewUser, Registration, Role,
-    ServiceName, Tokens,
+    AccessClaims, Actor, ApiKeys, Directory, Effect as Says, Grant, Keyring, Kind, MadeApiKey, NewApiKey, NewUser, Org,
+    Place, Registration, Role, ServiceName, Tokens,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -77,6 +77,7 @@ impl Maker {
             tenant: tenant(),
             scope: scope.to_owned(),
             role: "STORE_ADMIN".to_owned(),
+            groups: BTreeSet::new(),
         }
     }
 
@@ -136,7 +137,7 @@ async fn world(faults: &FaultInjector, secret: Option<&'static str>) -> (Authori
     access.register(&tenant(), &NewUser { email, password, name }).await.unwrap();
     let name: ServiceName = "warehouse:alpha".parse().unwrap();
     let services = Services::new(vec![(name, Arc::new(Stored(secret)))]);
-    let authorizer = Authorizer::new(tenant(), access, services).with_applications(door, keys);
+    let authorizer = Authorizer::new(tenant(), access, services).with_applications(door, keys, directory);
     (authorizer, Maker { tokens, machine, key })
 }
 
@@ -168,6 +169,7 @@ async fn a_user_is_let_in_with_principal_role_and_tenant() {
 async fn a_service_is_let_in_under_its_own_name() {
     let mut event = event("");
     event["headers"] = json!({ "Authorization": "bearer alpha-secret-0001" });
+    event["routeKey"] = "POST /store/v1/warehouses/register".into();
     let context = json!({ "principal": "service:warehouse:alpha", "role": "SERVICE", "tenant": "acme.test" });
     let answer = known().await.run(event).await.unwrap();
     assert_eq!(answer, json!({ "isAuthorized": true, "context": context }));
@@ -237,7 +239,11 @@ async fn a_token_is_let_in_where_its_scope_says_and_nowhere_else() {
     assert_eq!(answer, json!({ "isAuthorized": true, "context": context }));
     for route in ["POST /store/v1/orders", "GET /v1/unknown", ""] {
         request["routeKey"] = route.into();
-        assert_eq!(authorizer.run(request.clone()).await.unwrap(), json!({ "isAuthorized": false }), "{route}");
+        assert_eq!(
+            authorizer.run(request.clone()).await.unwrap(),
+            json!({ "isAuthorized": true, "context": { "denied": "forbidden" } }),
+            "{route}"
+        );
     }
     faults.forget();
     authorizer.run(event(&format!("Bearer {}", maker.access(scope).await))).await.unwrap();
@@ -286,7 +292,10 @@ async fn an_api_key_is_let_in_where_its_scopes_say() {
         json!({ "principal": principal, "role": "STORE_ADMIN", "tenant": "acme.test", "scope": "profile:read" });
     assert_eq!(authorizer.run(event.clone()).await.unwrap(), json!({ "isAuthorized": true, "context": context }));
     event["routeKey"] = "GET /store/v1/orders".into();
-    assert_eq!(authorizer.run(event).await.unwrap(), json!({ "isAuthorized": false }));
+    assert_eq!(
+        authorizer.run(event).await.unwrap(),
+        json!({ "isAuthorized": true, "context": { "denied": "forbidden" } })
+    );
 }
 
 #[tokio::test]
@@ -299,7 +308,65 @@ async fn a_stack_without_applications_knows_neither_tokens_nor_keys() {
     {
         assert_eq!(authorizer.run(event(&header)).await.unwrap(), denied, "{header}");
     }
-    assert_eq!(authorizer.run(event("Bearer alpha-secret-0001")).await.unwrap()["context"]["role"], "SERVICE");
+    let mut service = event("Bearer alpha-secret-0001");
+    service["routeKey"] = "GET /warehouses/{name}/health".into();
+    assert_eq!(authorizer.run(service).await.unwrap()["context"]["role"], "SERVICE");
+}
+
+/// Default deny: what neither role nor grants have the permission for is nobody's, of whatever kind the credential is.
+#[tokio::test]
+async fn a_route_is_for_those_whose_role_has_its_permission() {
+    let authorizer = known().await;
+    let customer = basic(&format!("customer@example.com:{PASSWORD}"));
+    for (header, route, is_let_in) in [
+        (&*customer, "GET /store/v1/orders", true),
+        (&customer, "GET /store/v1/warehouses", false),
+        (&customer, "POST /v1/users", false),
+        (&customer, "GET /v1/nobody-wrote-this-down", false),
+        ("Bearer alpha-secret-0001", "POST /store/v1/orders/{id}/status", true),
+        ("Bearer alpha-secret-0001", "POST /store/v1/orders", false),
+    ] {
+        let mut event = event(header);
+        event["routeKey"] = route.into();
+        let answer = authorizer.run(event).await.unwrap();
+        let expected = if is_let_in { Value::Null } else { json!("forbidden") };
+        assert_eq!(answer["context"]["denied"], expected, "{header} {route}");
+        assert_eq!(answer["context"]["principal"].is_string(), is_let_in, "{header} {route}");
+    }
+}
+
+/// A franchise operator: no rights by the own role, those of a group at its locations, less what is denied.
+#[tokio::test]
+async fn grants_admit_where_they_are_given_and_nowhere_else() {
+    let faults = FaultInjector::new();
+    let (authorizer, _) = world(&faults, None).await;
+    let directory = authorizer.directory.clone().unwrap();
+    let tenant = tenant();
+    let actor = Actor { tenant: &tenant, principal: "operator" };
+    let place = |group: &str| Place { company: None, franchises: BTreeSet::from([group.to_owned()]) };
+    let places = [("alpha", "north"), ("beta", "north"), ("gamma", "south")];
+    let locations = places.map(|(location, group)| (location.to_owned(), place(group))).into();
+    directory.set_org(actor, &|_| true, Org { locations, ..Org::default() }).await.unwrap();
+    let scopes = BTreeSet::from(["warehouses:read".to_owned()]);
+    let new = NewApiKey { name: "Franchise".to_owned(), scopes, role: Role::Member, days: 1 };
+    let made = authorizer.keys.as_ref().unwrap().create(actor, &new).await.unwrap();
+    let mut ask = event(&format!("ApiKey {}", made.text.expose_secret()));
+    ask["routeKey"] = "GET /store/v1/inventory".into();
+    let denied = json!({ "isAuthorized": true, "context": { "denied": "forbidden" } });
+    assert_eq!(authorizer.run(ask.clone()).await.unwrap(), denied, "its scope says so, and nobody has granted it");
+    let grant = |effect, role: &str, on: &str| Grant { role: role.to_owned(), on: on.parse().unwrap(), effect };
+    let grants = vec![grant(Says::Allow, "STORE_ADMIN", "franchise:north")];
+    let id = made.key.id.to_string();
+    directory.set_grants(actor, &id, &|_| true, grants).await.unwrap();
+    let answer = authorizer.run(ask.clone()).await.unwrap();
+    assert_eq!(answer["context"]["reach"], "only alpha beta", "{answer}");
+    assert_eq!(answer["context"]["role"], "STORE_ADMIN", "acts as the role whose permission it is");
+    let grants = vec![grant(Says::Allow, "STORE_ADMIN", "tenant"), grant(Says::Deny, "STORE_ADMIN", "location:beta")];
+    directory.set_grants(actor, &id, &|_| true, grants).await.unwrap();
+    assert_eq!(authorizer.run(ask.clone()).await.unwrap()["context"]["reach"], "but beta");
+    let grants = vec![grant(Says::Deny, "STORE_ADMIN", "tenant")];
+    directory.set_grants(actor, &id, &|_| true, grants).await.unwrap();
+    assert_eq!(authorizer.run(ask).await.unwrap(), denied);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use access::{AppId, Application, Effect, Grant, Node, Registered, Registration, Tile, UserId};
+use access::{AppId, Application, Registered, Registration, Tile, UserId};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -171,9 +171,8 @@ pub(super) struct TileView {
 pub(super) async fn tiles(State(api): Api, caller: Caller) -> Result<Json<Page<TileView>>, Problem> {
     let id: UserId = caller.principal.parse().map_err(|_| Problem::forbidden())?;
     let user = api.directory.user(&caller.tenant, id).await.map_err(problems::directory)?.value;
-    let base = Grant { role: user.role.to_string(), on: Node::Tenant, effect: Effect::Allow };
     let rights = api.directory.rights(&caller.tenant, &caller.principal, &user.groups).await;
-    let rights = rights.map_err(problems::directory)?.with(base);
+    let rights = rights.map_err(problems::directory)?.with(user.role);
     let permitted: BTreeSet<&str> = rights.resolver().anywhere();
     let is_for = |tile: &Tile| {
         tile.permissions.is_empty() || tile.permissions.iter().any(|wanted| permitted.contains(wanted.as_str()))

@@ -16,7 +16,7 @@ use sales::order::{Hold, holds};
 use sales::payment::RefundState;
 use sales::{Order, OrderId, OrderStatus, Placed, Sales, ShipmentId};
 use serde::Deserialize;
-use web::{Allowed, ETag, FieldError, IfMatch, Json, List, Page, PageParams, Path, Problem, RequestMeta};
+use web::{Allowed, ETag, FieldError, IfMatch, Json, List, Page, PageParams, Path, Problem, RequestMeta, Within};
 
 use super::input::{NewAddress, NewLine, NewSalesOrder, Units, reason, units};
 use super::views::{SaleView, SalesOrderView, StepView};
@@ -94,11 +94,15 @@ struct OrderFilter {
     responses((status = 200, body = Page<SalesOrderView>)))]
 async fn list(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     list: List<OrderFilter>,
 ) -> Result<Json<Page<SalesOrderView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     let asked = &listing.list.filter;
+    let is_own = asked.external_id.is_none() && asked.location.as_deref().is_some_and(|at| reach.contains(at));
+    if !is_own && !reach.is_everywhere() {
+        return Err(Problem::forbidden().detail("You may list the orders of your own locations: give `location`."));
+    }
     let status = asked.status.as_deref().map(str::parse::<OrderStatus>).transpose();
     let status = status.map_err(|_| unsupported("status", "is not the status of an order"))?;
     let filter = Filter {
@@ -129,11 +133,17 @@ fn unsupported(parameter: &'static str, detail: &'static str) -> Problem {
     Problem::invalid(vec![FieldError::parameter(parameter, "unsupported_filter", detail)])
 }
 
-/// One order.
+/// One order, if the caller may see a location that has a parcel of it.
 #[utoipa::path(get, path = "/sales/v1/orders/{id}", params(("id" = String, Path,)),
     responses((status = 200, body = SalesOrderView)))]
-async fn get_one(State(api): State<Arc<Api>>, Allowed(caller, _): Allowed<Staff>, Path(id): Path<OrderId>) -> Shown {
-    shown(&api.order(&caller.tenant, id).await?)
+async fn get_one(
+    State(api): State<Arc<Api>>,
+    Within(caller, reach, _): Within<Staff>,
+    Path(id): Path<OrderId>,
+) -> Shown {
+    let order = api.order(&caller.tenant, id).await?;
+    let is_own = order.shipments.iter().any(|parcel| reach.contains(parcel.location.as_str()));
+    if is_own || reach.is_everywhere() { shown(&order) } else { Err(Problem::not_found()) }
 }
 
 /// A change of an order.

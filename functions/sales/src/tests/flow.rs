@@ -1,4 +1,5 @@
-use http::StatusCode;
+use axum::body::Body;
+use http::{Request, StatusCode};
 use serde_json::json;
 
 use super::world::{ADMIN, CONNECTOR, ORDERS, SKU, World, gbp, order, post, ship};
@@ -113,4 +114,28 @@ async fn a_fulfilment_order_is_handled_and_a_refusal_says_what_is_allowed() {
     assert_eq!(held.body["fulfillmentOrders"][1]["status"], "ON_HOLD");
     let nowhere = world.act(&path, &json!({ "kind": "move", "location": "beta" })).await;
     assert_eq!(nowhere.status, StatusCode::CONFLICT);
+}
+
+/// A franchise operator sees the orders of the own locations, asks for no others, and changes none.
+#[tokio::test]
+async fn whoever_is_bound_to_locations_sees_their_orders_and_no_others() {
+    let world = World::new().await;
+    let id = world.taken_in().await;
+    let ask = async |reach: &str, path: &str| {
+        let mut request = Request::get(path).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(reach.parse::<web::Reach>().unwrap());
+        world.send(Some(ADMIN), request).await
+    };
+    let (own, all) = (format!("{ORDERS}?location=alpha"), format!("{ORDERS}/{id}"));
+    assert_eq!(ask("only alpha", &own).await.body["items"][0]["id"], json!(id));
+    assert_eq!(ask("only alpha", &all).await.body["id"], json!(id));
+    assert_eq!(
+        ask("only beta", &all).await.body,
+        world.get(&format!("{ORDERS}/ord_0000000000000000000000000Z")).await.body
+    );
+    assert_eq!(ask("but alpha", &all).await.status, StatusCode::NOT_FOUND);
+    for list in [ORDERS, &own, &format!("{ORDERS}?channel=market&externalId=4711&location=beta")] {
+        assert_eq!(ask("only beta", list).await.status, StatusCode::FORBIDDEN, "{list}");
+    }
+    assert_eq!(ask("only alpha", &format!("{ORDERS}/{id}/timeline")).await.status, StatusCode::FORBIDDEN);
 }

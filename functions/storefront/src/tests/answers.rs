@@ -141,3 +141,23 @@ async fn administrators_list_orders_by_status_and_stock_by_warehouse() {
     assert_eq!((&row["onHand"], &row["committed"], &row["available"]), (&json!(7), &json!(2), &json!(5)));
     assert_eq!(world.get(ADMIN, "/store/v1/warehouses/alpha").await.body["status"], "HEALTHY");
 }
+
+#[tokio::test]
+async fn whoever_is_bound_to_locations_sees_their_warehouses_and_stock_and_no_others() {
+    let world = World::new().await;
+    let ask = async |reach: &str, path: &str| {
+        let mut request = Request::get(path).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(reach.parse::<web::Reach>().unwrap());
+        world.send(Some(ADMIN), request).await
+    };
+    let ids = |answer: &super::world::Answer, name: &str| -> Vec<String> {
+        answer.body["items"].as_array().unwrap().iter().map(|item| item[name].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&ask("only alpha", "/store/v1/warehouses").await, "id"), ["alpha"]);
+    assert_eq!(ids(&ask("but alpha", "/store/v1/warehouses").await, "id"), ["beta"]);
+    let (hidden, missing) = ("/store/v1/warehouses/beta", "/store/v1/warehouses/nowhere");
+    assert_eq!(ask("only alpha", hidden).await.body, world.get(ADMIN, missing).await.body);
+    assert_eq!(ids(&ask("only alpha", "/store/v1/inventory").await, "warehouse"), ["alpha"]);
+    assert_eq!(ask("only alpha", "/store/v1/inventory?warehouse=beta").await.body["items"], json!([]));
+    assert_eq!(ask("only alpha", ORDERS).await.status, StatusCode::FORBIDDEN, "no list by location here");
+}

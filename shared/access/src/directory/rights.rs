@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use kernel::TenantId;
-use table::{Consistency, GlobalIndex, Page, Position, Query, Versioned};
+use table::{Consistency, GlobalIndex, Item, Key, Page, Position, Query, TableError, Versioned};
+use web::Reach;
 
 use super::{Actor, Directory, DirectoryError, Seen, stale};
 use crate::audit::AuditKind;
-use crate::rbac::{Grant, Org, Resolver, Roles};
+use crate::rbac::{Effect, Grant, Node, Org, Resolver, Roles, base, permission_of};
 use crate::store::{
     AuditItem, GrantsItem, GroupItem, OrgItem, RolesItem, grants_key, group_key, groups, org_key, roles_key,
 };
-use crate::user::Violation;
+use crate::user::{Role, Violation};
 
 /// Grants of one principal or group.
 pub const MAX_GRANTS: usize = 100;
@@ -45,12 +46,56 @@ impl Rights {
         Resolver::new(&self.roles, &self.org, &self.grants)
     }
 
-    /// With one grant more: what somebody has by a role of the whole tenant.
+    /// With one role more, for the whole tenant.
     #[must_use]
-    pub fn with(mut self, grant: Grant) -> Self {
-        self.grants.push(grant);
+    pub fn with(mut self, role: impl ToString) -> Self {
+        self.grants.push(Grant { role: role.to_string(), on: Node::Tenant, effect: Effect::Allow });
         self
     }
+
+    /// As what, and where, a caller with this role may call a route; `None` when nowhere.
+    #[must_use]
+    pub fn admit(self, role: &str, route: &str) -> Option<Admitted> {
+        let permission = permission_of(route)?;
+        let reach = self.with(role).resolver().locations(permission);
+        if reach.is_nowhere() {
+            return None;
+        }
+        let has = |role: &str| base(role).is_some_and(|permissions| permissions.contains(&permission));
+        let acts = [role, Role::StoreAdmin.as_str(), Role::WarehouseStaff.as_str()].into_iter().find(|role| has(role));
+        Some(Admitted { role: acts.unwrap_or(role).to_owned(), reach })
+    }
+
+    /// What is read to know the rights of a principal in these groups.
+    pub(crate) fn keys(tenant: &TenantId, principal: &str, groups: &BTreeSet<String>) -> Vec<Key> {
+        let mut keys = vec![roles_key(tenant), org_key(tenant), grants_key(tenant, principal)];
+        keys.extend(groups.iter().map(|group| grants_key(tenant, &group_principal(group))));
+        keys
+    }
+
+    /// From the items of [`Rights::keys`], in their order.
+    pub(crate) fn decode(items: impl IntoIterator<Item = Option<Item>>) -> Result<Self, TableError> {
+        let mut items = items.into_iter();
+        let roles = items.next().flatten().map(|item| item.decode::<RolesItem>()).transpose()?;
+        let org = items.next().flatten().map(|item| item.decode::<OrgItem>()).transpose()?;
+        let mut grants = Vec::new();
+        for item in items.flatten() {
+            grants.extend(item.decode::<GrantsItem>()?.value.grants);
+        }
+        Ok(Self {
+            roles: roles.map(|roles| roles.value.roles).unwrap_or_default(),
+            org: org.map(|org| org.value.org).unwrap_or_default(),
+            grants,
+        })
+    }
+}
+
+/// Somebody who may call a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// As what the caller acts there: the own role where that has the permission, else the one whose permission a grant gives.
+    pub role: String,
+    pub reach: Reach,
 }
 
 fn invalid(pointer: &'static str, code: &'static str, detail: impl Into<String>) -> DirectoryError {
@@ -65,20 +110,8 @@ impl Directory {
         principal: &str,
         groups: &BTreeSet<String>,
     ) -> Result<Rights, DirectoryError> {
-        let mut keys = vec![roles_key(tenant), org_key(tenant), grants_key(tenant, principal)];
-        keys.extend(groups.iter().map(|group| grants_key(tenant, &group_principal(group))));
-        let mut items = self.table.get_many(&keys, Consistency::Strong).await?.into_iter();
-        let roles = items.next().flatten().map(|item| item.decode::<RolesItem>()).transpose()?;
-        let org = items.next().flatten().map(|item| item.decode::<OrgItem>()).transpose()?;
-        let mut grants = Vec::new();
-        for item in items.flatten() {
-            grants.extend(item.decode::<GrantsItem>()?.value.grants);
-        }
-        Ok(Rights {
-            roles: roles.map(|roles| roles.value.roles).unwrap_or_default(),
-            org: org.map(|org| org.value.org).unwrap_or_default(),
-            grants,
-        })
+        let keys = Rights::keys(tenant, principal, groups);
+        Ok(Rights::decode(self.table.get_many(&keys, Consistency::Strong).await?)?)
     }
 
     /// The grants of a user, an application or (`group:x`) a group, and their version; 0 when there were never any.

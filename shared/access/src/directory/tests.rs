@@ -1,3 +1,5 @@
+mod crashes;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,10 +7,11 @@ use std::time::Duration;
 use futures::future::join_all;
 use kernel::{Context, ManualClock, TenantId, Timestamp};
 use testkit::{FaultInjector, LocalDynamo};
+use web::Reach;
 
 use super::*;
 use crate::application::tests::registration;
-use crate::rbac::{Effect, Grant, Locations, Node, Org, Place, RoleDefinition, Roles};
+use crate::rbac::{Effect, Grant, Node, Org, Place, RoleDefinition, Roles};
 use crate::{Role, UserStatus};
 
 struct World {
@@ -112,7 +115,7 @@ async fn a_franchise_operator_has_the_rights_of_the_group_where_the_tree_says() 
 
     let rights = world.directory.rights(&world.tenant, &user.id.to_string(), &user.groups).await.unwrap();
     let shown = rights.resolver().locations("stock:read");
-    assert_eq!(shown, Locations::Only(BTreeSet::from(["l1".to_owned()])));
+    assert_eq!(shown, Reach::Only(BTreeSet::from(["l1".to_owned()])));
 }
 
 #[tokio::test]

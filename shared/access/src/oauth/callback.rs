@@ -15,7 +15,6 @@ use crate::application::OPENID_SCOPES;
 use crate::audit::AuditKind;
 use crate::opaque;
 use crate::provider::Person;
-use crate::rbac::{Effect, Grant, Node};
 use crate::session::{Family, Session};
 use crate::store::{AuditItem, CodeItem, LoginItem, SessionItem, UserItem, decode_versioned_user, login_key, user_key};
 use crate::user::{User, UserId, UserStatus};
@@ -133,8 +132,7 @@ impl OAuth {
 
     /// What was asked for, as far as the user may do it somewhere.
     async fn granted(&self, asked: &str, user: &User) -> Result<String, Outage> {
-        let base = Grant { role: user.role.to_string(), on: Node::Tenant, effect: Effect::Allow };
-        let rights = self.directory.rights(&self.tenant, &user.id.to_string(), &user.groups).await?.with(base);
+        let rights = self.directory.rights(&self.tenant, &user.id.to_string(), &user.groups).await?.with(user.role);
         let permitted = rights.resolver().anywhere();
         let asked: BTreeSet<&str> = asked.split(' ').filter(|scope| !scope.is_empty()).collect();
         let granted = asked.into_iter().filter(|scope| OPENID_SCOPES.contains(scope) || permitted.contains(scope));

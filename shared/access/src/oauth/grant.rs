@@ -13,7 +13,6 @@ use super::{ATTEMPTS, OAuth, OAuthError, Outage};
 use crate::application::Application;
 use crate::audit::AuditKind;
 use crate::opaque;
-use crate::rbac::{Effect, Grant, Node};
 use crate::session::{Refreshed, Session};
 use crate::store::{
     CodeItem, SessionItem, code_key, decode_session, decode_user, mark_code_used, session_key, user_key,
@@ -129,8 +128,7 @@ impl OAuth {
         let id = application.id.to_string();
         let offered: Vec<&str> = application.registration.scopes.iter().map(String::as_str).collect();
         let asked = narrowed(params.get("scope"), &offered.join(" ")).ok_or(OAuthError::InvalidScope)?;
-        let base = Grant { role: role.to_string(), on: Node::Tenant, effect: Effect::Allow };
-        let rights = self.directory.rights(&self.tenant, &id, &BTreeSet::new()).await?.with(base);
+        let rights = self.directory.rights(&self.tenant, &id, &BTreeSet::new()).await?.with(role);
         let permitted = rights.resolver().anywhere();
         let scope: Vec<&str> = asked.split(' ').filter(|scope| permitted.contains(scope)).collect();
         let now = self.clock.now();
@@ -148,6 +146,7 @@ impl OAuth {
             tenant: self.tenant.clone(),
             scope: scope.join(" "),
             role: role.to_string(),
+            groups: BTreeSet::new(),
         };
         let access_token = self.tokens.access(&claims, now).await?.into();
         let (scope, expires_in) = (claims.scope, ACCESS_SECONDS);
@@ -192,6 +191,7 @@ impl OAuth {
             tenant: self.tenant.clone(),
             scope: scope.to_owned(),
             role: user.role.to_string(),
+            groups: user.groups.clone(),
         };
         let access_token = self.tokens.access(&claims, now).await?.into();
         let id_token = match has(scope, "openid") {

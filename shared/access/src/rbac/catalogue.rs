@@ -247,8 +247,12 @@ pub const CATALOGUE: &[Permission] = &[
 /// Whether one of these scopes opens the route.
 #[must_use]
 pub fn permits<'a>(scopes: impl IntoIterator<Item = &'a str>, route: &str) -> bool {
-    let needed = CATALOGUE.iter().find(|permission| permission.routes.contains(&route));
-    needed.is_some_and(|needed| scopes.into_iter().any(|scope| scope == needed.name))
+    permission_of(route).is_some_and(|needed| scopes.into_iter().any(|scope| scope == needed))
+}
+
+/// The permission a route needs; `None` for one nobody wrote down, which nobody may call.
+pub(crate) fn permission_of(route: &str) -> Option<&'static str> {
+    CATALOGUE.iter().find(|permission| permission.routes.contains(&route)).map(|permission| permission.name)
 }
 
 /// What an application may ask for, beside `openid`, `profile`, `email` and `offline_access`.

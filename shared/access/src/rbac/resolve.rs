@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use web::Reach;
+
 use super::{Node, Org, Roles};
 
 /// Whether a grant gives or takes.
@@ -21,26 +23,6 @@ pub struct Grant {
     pub role: String,
     pub on: Node,
     pub effect: Effect,
-}
-
-/// The locations a list may show. It names what to fetch, so that nothing else is ever fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Locations {
-    /// Every location but these, also one nobody has heard of yet.
-    AllBut(BTreeSet<String>),
-    /// These and no other.
-    Only(BTreeSet<String>),
-}
-
-impl Locations {
-    /// Whether a location may be shown.
-    #[must_use]
-    pub fn contains(&self, location: &str) -> bool {
-        match self {
-            Self::AllBut(hidden) => !hidden.contains(location),
-            Self::Only(shown) => shown.contains(location),
-        }
-    }
 }
 
 /// Decides for one principal.
@@ -67,11 +49,11 @@ impl<'a> Resolver<'a> {
 
     /// Where the principal may do this: for every location the same as [`Resolver::decides`].
     #[must_use]
-    pub fn locations(&self, permission: &str) -> Locations {
+    pub fn locations(&self, permission: &str) -> Reach {
         let at = |effect| self.nodes(permission, effect).collect::<BTreeSet<_>>();
         let (allowed, denied) = (at(Effect::Allow), at(Effect::Deny));
         if denied.contains(&Node::Tenant) || allowed.is_empty() {
-            return Locations::Only(BTreeSet::new());
+            return Reach::Only(BTreeSet::new());
         }
         let named = allowed.iter().chain(&denied).filter_map(|node| match node {
             Node::Location(location) => Some(location),
@@ -79,7 +61,7 @@ impl<'a> Resolver<'a> {
         });
         let known = self.org.locations.keys().chain(named).cloned();
         let (shown, hidden) = known.partition(|location| self.decides(permission, &Node::Location(location.clone())));
-        if allowed.contains(&Node::Tenant) { Locations::AllBut(hidden) } else { Locations::Only(shown) }
+        if allowed.contains(&Node::Tenant) { Reach::AllBut(hidden) } else { Reach::Only(shown) }
     }
 
     /// Everything the principal may do somewhere: what an application can be given as scopes.

@@ -13,6 +13,7 @@ const MAX_NAME: usize = 64;
 /// The roles every tenant has, and what they may do.
 pub const BASE_ROLES: &[(&str, &[&str])] = &[
     ("CUSTOMER", &["books:read", "openid", "orders:read", "orders:write", "profile:read", "sessions:write"]),
+    ("MEMBER", &["openid", "sessions:write"]),
     ("OPERATOR", &["connectors:register", "documents:read", "documents:write", "operations:write"]),
     (
         "SERVICE",
@@ -161,7 +162,8 @@ impl Roles {
     }
 }
 
-fn base(name: &str) -> Option<&'static [&'static str]> {
+/// What a role every tenant has may do; `None` for another role.
+pub(crate) fn base(name: &str) -> Option<&'static [&'static str]> {
     BASE_ROLES.iter().find(|(role, _)| *role == name).map(|(_, permissions)| *permissions)
 }
 

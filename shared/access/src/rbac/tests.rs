@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use web::Reach;
+
 use super::*;
 
 const PERMISSIONS: [&str; 4] = ["books:read", "books:write", "orders:read", "stock:read"];
@@ -52,8 +54,8 @@ fn a_franchise_operator_sees_the_locations_of_the_group_and_nothing_else() {
     let (roles, org) = (Roles::default(), org());
     let grants = [grant("WAREHOUSE_STAFF", "franchise:f1", Effect::Allow)];
     let resolver = Resolver::new(&roles, &org, &grants);
-    assert_eq!(resolver.locations("stock:read"), Locations::Only(names(&["l1", "l2", "l3"])));
-    assert_eq!(resolver.locations("books:write"), Locations::Only(names(&[])));
+    assert_eq!(resolver.locations("stock:read"), Reach::Only(names(&["l1", "l2", "l3"])));
+    assert_eq!(resolver.locations("books:write"), Reach::Only(names(&[])));
     assert!(resolver.decides("stock:read", &node("company:c1")));
     assert!(!resolver.decides("stock:read", &node("company:c2")));
     assert!(!resolver.decides("stock:read", &node("tenant")));
@@ -68,13 +70,13 @@ fn what_is_denied_anywhere_above_is_denied_whatever_allows_it() {
         grant("WAREHOUSE_STAFF", "company:c1", Effect::Deny),
     ];
     let resolver = Resolver::new(&roles, &org, &grants);
-    assert_eq!(resolver.locations("stock:read"), Locations::AllBut(names(&["l1", "l2"])));
+    assert_eq!(resolver.locations("stock:read"), Reach::AllBut(names(&["l1", "l2"])));
     assert!(!resolver.decides("stock:read", &node("location:l1")));
     assert!(resolver.decides("stock:read", &node("location:new")));
     assert!(resolver.decides("stock:read", &node("tenant")), "a denial below does not reach up");
     grants.push(grant("WAREHOUSE_STAFF", "tenant", Effect::Deny));
     let resolver = Resolver::new(&roles, &org, &grants);
-    assert_eq!(resolver.locations("stock:read"), Locations::Only(names(&[])));
+    assert_eq!(resolver.locations("stock:read"), Reach::Only(names(&[])));
     assert!(resolver.anywhere().is_empty());
 }
 

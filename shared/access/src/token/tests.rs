@@ -34,6 +34,7 @@ fn claims() -> AccessClaims {
         tenant: "acme.test".parse().unwrap(),
         scope: "orders:read".into(),
         role: "CUSTOMER".into(),
+        groups: BTreeSet::new(),
     }
 }
 

@@ -107,6 +107,25 @@ async fn whoever_the_authorizer_does_not_fully_name_is_nobody() {
 }
 
 #[tokio::test]
+async fn places_and_refusals_of_the_authorizer_reach_the_handler() {
+    let show = |request: Request<Body>| async move {
+        request.extensions().get::<Reach>().map_or_else(|| "unsaid".to_owned(), Reach::to_string)
+    };
+    let said = async |path: &str, lambda: Value| {
+        let router = Router::new().route("/v1/echo", get(show)).route("/v1/own", get(|_: Caller| async {}));
+        let changes = json!({ "/requestContext/authorizer": { "lambda": lambda }, "/rawPath": path });
+        send(router, event(changes)).await.unwrap().0
+    };
+    let known = |reach: Value| json!({ "principal": "p", "role": "MEMBER", "tenant": "acme.test", "reach": reach });
+    for (reach, expected) in [(json!("only alpha"), "only alpha"), (json!("nonsense"), "only"), (json!(7), "only")] {
+        assert_eq!(said("/v1/echo", known(reach)).await["body"], expected);
+    }
+    assert_eq!(said("/v1/echo", json!({})).await["body"], "unsaid");
+    assert_eq!(said("/v1/own", json!({ "denied": "forbidden" })).await["statusCode"], 403);
+    assert_eq!(said("/v1/own", json!({ "denied": "invalid_credentials" })).await["statusCode"], 401);
+}
+
+#[tokio::test]
 async fn an_answer_goes_back_with_its_headers_and_cookies() {
     let handler = || async {
         let headers = [("set-cookie", "a=1"), ("set-cookie", "b=2"), ("vary", "x"), ("vary", "y")];
