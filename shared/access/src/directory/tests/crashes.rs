@@ -24,7 +24,7 @@ enum Change {
     Tree,
     Group,
     Register,
-    ChangeApplication,
+    AlterApplication,
     SuspendApplication,
     Secret,
     MakeKey,
@@ -47,7 +47,7 @@ const CHANGES: [Change; 18] = [
     Tree,
     Group,
     Register,
-    ChangeApplication,
+    AlterApplication,
     SuspendApplication,
     Secret,
     MakeKey,
@@ -114,7 +114,7 @@ impl Tenant {
             Tree => drop(directory.set_org(actor, &any, Org::default()).await.unwrap()),
             Group => directory.put_group(actor, &crate::Group { id: "g".into(), name: "G".into() }).await.unwrap(),
             Register => drop(directory.register_application(actor, machine).await.unwrap()),
-            ChangeApplication => {
+            AlterApplication => {
                 drop(directory.change_application(actor, self.app, &any, machine).await.unwrap());
             }
             SuspendApplication => drop(directory.suspend_application(actor, self.app, &any, true).await.unwrap()),
