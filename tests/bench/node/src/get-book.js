@@ -1,29 +1,33 @@
-// GET /store/v1/books/{id}: one read.
+// GET /store/v1/books/{id}: one read, as long as the warehouses are known from a moment ago.
 
 import { isbnOf } from "./ids.js";
 import { caller, json, Problem, serve } from "./lambda.js";
 import { money } from "./money.js";
 import { bookKey, getMany, levelKey, locationsKey } from "./table.js";
 
-/** Names of the locations met so far, so that their levels can be read in the same call. */
-let known = [];
+/** The locations as they were a moment ago, which is good enough to show stock by. */
+let recent = { until: 0, healthy: [] };
+
+async function healthy(tenant) {
+  if (Date.now() >= recent.until) {
+    const [locations] = await getMany([locationsKey(tenant)]);
+    const up = Object.entries(locations?.m ?? {}).filter(([, { h }]) => h === "HEALTHY");
+    recent = { until: Date.now() + 10_000, healthy: up.map(([name]) => name) };
+  }
+  return recent.healthy;
+}
 
 serve("get-book", async (event) => {
   const { tenant } = caller(event, "CUSTOMER", "STORE_ADMIN");
   const id = event.rawPath.split("/").at(-1);
   const sku = isbnOf(id);
   if (sku === undefined) throw new Problem(404, "not_found");
-  const levels = (locations) => locations.map((location) => levelKey(tenant, location, sku));
-  const items = await getMany([bookKey(tenant, id), locationsKey(tenant), ...levels(known)]);
+  const levels = (await healthy(tenant)).map((location) => levelKey(tenant, location, sku));
+  const items = await getMany([bookKey(tenant, id), ...levels]);
   const book = items.find(({ kind }) => kind === "book");
   if (!book) throw new Problem(404, "not_found");
-  const locations = items.find(({ kind }) => kind === "locations")?.m ?? {};
-  const all = Object.keys(locations).sort();
-  const added = all.filter((location) => !known.includes(location));
-  if (added.length) items.push(...(await getMany(levels(added))));
-  known = all;
   const available = items
-    .filter(({ kind, l }) => kind === "level" && locations[l]?.h === "HEALTHY")
+    .filter(({ kind }) => kind === "level")
     .reduce((sum, { av }) => sum + Math.max(0, av), 0);
   return json(200, {
     id: book.id,

@@ -8,7 +8,7 @@ import { commit, eventItem, orderItem } from "./items.js";
 import { caller, json, Problem, serve } from "./lambda.js";
 import { money } from "./money.js";
 import { read } from "./request.js";
-import { bookKey, create, getMany, levelKey, locationsKey, orderKey, replace, transact } from "./table.js";
+import { bookKey, create, getMany, hotKey, kitKey, levelKey, locationsKey, orderKey, replace, transact } from "./table.js";
 
 const ATTEMPTS = 40;
 /** Names of the locations met so far, so that their levels can be read in the same call. */
@@ -27,7 +27,10 @@ function sort(items, found = { books: new Map(), levels: new Map(), locations: {
 async function find(tenant, id, lines) {
   const levels = (locations) => locations.flatMap((location) => lines.map(({ sku }) => levelKey(tenant, location, sku)));
   const books = lines.map(({ bookId }) => bookKey(tenant, bookId));
-  const found = sort(await getMany([orderKey(tenant, id), locationsKey(tenant), ...books, ...levels(known)]));
+  // Nothing here is a kit or hot, which nobody knows without looking.
+  const kits = lines.map(({ sku }) => kitKey(tenant, sku));
+  const keys = [orderKey(tenant, id), locationsKey(tenant), hotKey(tenant), ...books, ...kits, ...levels(known)];
+  const found = sort(await getMany(keys));
   const all = Object.keys(found.locations).sort();
   const added = all.filter((location) => !known.includes(location));
   if (added.length) sort(await getMany(levels(added)), found);

@@ -19,6 +19,8 @@ export const locationsKey = (tenant) => key(tenant, ["LOCATIONS"], ["LOCATIONS"]
 export const bookKey = (tenant, id) => key(tenant, ["BOOK", id], ["BOOK"]);
 export const orderKey = (tenant, id) => key(tenant, ["ORDER", id], ["ORDER"]);
 export const levelKey = (tenant, location, sku) => key(tenant, ["STOCK", location, sku], ["LEVEL"]);
+export const hotKey = (tenant) => key(tenant, ["HOT"], ["HOT"]);
+export const kitKey = (tenant, sku) => key(tenant, ["KIT", sku], ["KIT"]);
 export const entryKey = (tenant, location, sku, seq) =>
   key(tenant, ["STOCK", location, sku], ["L", String(seq).padStart(12, "0")]);
 
