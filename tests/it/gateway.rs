@@ -80,7 +80,7 @@ fn route_key(method: &str, path: &str) -> String {
         let same = |(part, wanted): (&&str, &&str)| wanted.starts_with('{') || part == wanted;
         of == method && parts.len() == wanted.len() && parts.iter().zip(&wanted).all(same)
     };
-    routes.into_iter().find(fits).map_or("none", |route| route).to_string()
+    routes.into_iter().find(fits).map_or("none", |route| *route).to_owned()
 }
 
 #[async_trait]
@@ -138,6 +138,7 @@ impl Public {
             kind: Kind::Confidential,
             sites: Vec::new(),
             redirect_uris: BTreeSet::new(),
+            post_logout_redirect_uris: BTreeSet::new(),
             scopes,
             machine: Some(Role::StoreAdmin),
             tile: None,

@@ -153,6 +153,7 @@ impl World {
             kind: Kind::Confidential,
             sites: Vec::new(),
             redirect_uris: BTreeSet::new(),
+            post_logout_redirect_uris: BTreeSet::new(),
             scopes: BTreeSet::from(["books:read".to_owned()]),
             machine: Some(Role::StoreAdmin),
             tile: None,
