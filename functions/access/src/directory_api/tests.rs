@@ -243,8 +243,8 @@ async fn a_consumers_pin_is_moved_to_versions_there_are_and_noted() {
     let pin = json!({ "version": "2026-07-01" });
     assert_eq!(world.ask(ADMIN, &format!("PUT {path}"), None, &pin).await.status, 204);
     assert_eq!(world.ask(ADMIN, &format!("GET {path}"), None, &none).await.body, pin);
-    let trail = world.ask(ADMIN, &format!("GET /v1/audit-entries?subject={id}&limit=1"), None, &none).await;
-    assert_eq!(trail.body["items"][0]["event"], "CONSUMER_PINNED");
+    let trail = world.ask(ADMIN, &format!("GET /v1/audit-entries?subject={id}"), None, &none).await;
+    assert!(trail.body["items"].to_string().contains("CONSUMER_PINNED"), "{}", trail.body);
     for (who, status) in [(OTHER, 404), (CUSTOMER, 403)] {
         for (line, body) in
             [(format!("GET {path}"), &none), (format!("PUT {path}"), &pin), (format!("GET {path}/usage"), &none)]

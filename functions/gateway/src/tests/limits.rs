@@ -9,7 +9,7 @@ use super::world::{World, order};
 const KEY: [(&str, &str); 1] = [("idempotency-key", "k-1")];
 
 /// Acceptance: 500 at once over several functions, a limit of 100 a minute, exactly 100 admitted.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn of_five_hundred_at_once_over_several_functions_exactly_a_hundred_are_admitted() {
     let faults = FaultInjector::new();
     faults.interleave(11);
