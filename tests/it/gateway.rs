@@ -126,7 +126,8 @@ impl Public {
             .merge(sales_functions::orders_api(sales.clone()))
             .merge(sales_functions::returns_api(sales));
         let router = web::finish(router, Cors::default());
-        let authorizer = authorizer.with_applications(door, api_keys.clone());
+        let directory = Directory::new(table.clone(), clock.clone());
+        let authorizer = authorizer.with_applications(door, api_keys.clone(), directory);
         let platform = Arc::new(Platform { authorizer, router, seen: Mutex::default() });
         let own = tenant();
         let actor = Actor { tenant: &own, principal: "operator" };
@@ -192,6 +193,7 @@ impl Public {
             tenant: tenant(),
             scope: SCOPES.join(" "),
             role: "CUSTOMER".to_owned(),
+            groups: BTreeSet::new(),
         };
         format!("Bearer {}", self.tokens.access(&claims, now).await.unwrap())
     }

@@ -94,12 +94,12 @@ impl Operation {
                 _ => None,
             };
         }
-        let body = match &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"] {
-            Value::String(reference) => {
+        let body = match operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str() {
+            Some(reference) => {
                 let schema = json!({ "$ref": reference, "components": document["components"] });
                 Some(jsonschema::validator_for(&schema).ok()?)
             }
-            _ => None,
+            None => None,
         };
         Some(Self { query, headers, body })
     }
@@ -158,13 +158,13 @@ fn faults(error: &ValidationError<'_>) -> Vec<FieldError> {
     let place = error.instance_path().as_str();
     let at = |pointer: String| FieldError::at(pointer, code(error), error.masked().to_string());
     let member = |name: &str| format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            unexpected.iter().take(MAX_ERRORS).map(|name| at(member(name))).collect()
-        }
-        ValidationErrorKind::Required { property } => vec![at(member(property.as_str().unwrap_or_default()))],
-        _ => vec![at(place.to_owned())],
+    if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
+        return unexpected.iter().take(MAX_ERRORS).map(|name| at(member(name))).collect();
     }
+    if let ValidationErrorKind::Required { property } = error.kind() {
+        return vec![at(member(property.as_str().unwrap_or_default()))];
+    }
+    vec![at(place.to_owned())]
 }
 
 /// The names of rules that other parts of the platform use too.

@@ -180,6 +180,7 @@ impl World {
             tenant: tenant(),
             scope: scope.to_owned(),
             role: "STORE_ADMIN".to_owned(),
+            groups: [].into(),
         };
         self.tokens.access(&claims, now).await.unwrap()
     }
