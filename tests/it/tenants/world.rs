@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use access::{
     Access, Actor, Directory, IdentityProvider, Invitation, Keyring, Kind, Limiter, Login, OAuth, Params, Person,
@@ -14,12 +15,13 @@ use catalog::BookId;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use inventory::{Inventory, Movement, Observation, Posting};
-use kernel::{Clock, Context, Isbn, ManualClock, TenantId};
+use kernel::{Clock, Context, Event, Isbn, ManualClock, TenantId};
+use messaging::EventHandler as _;
 use sales::{Figure, OrderId, Report, Sales};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use table::Table;
-use testkit::{FaultInjector, LocalDynamo};
+use testkit::{FaultInjector, LocalDynamo, LocalQueues};
 use tower::ServiceExt as _;
 use warehouse::Warehouse;
 use web::{Caller, Cors, Scope};
@@ -68,6 +70,11 @@ impl Names {
             ("item", "noitem".to_owned()),
             ("company", "nofirm".to_owned()),
             ("kit", "nokit".to_owned()),
+            ("document", id("doc")),
+            ("type", "notype".to_owned()),
+            ("connector", "nopipe".to_owned()),
+            ("connection", "nolink".to_owned()),
+            ("job", "nojob".to_owned()),
         ];
         Self(named.into())
     }
@@ -96,6 +103,7 @@ pub(super) struct World {
     store: LocalDynamo,
     site: LocalDynamo,
     faults: FaultInjector,
+    queues: LocalQueues,
     router: Router,
     strangers: AtomicU32,
     pub(super) theirs: Names,
@@ -133,9 +141,12 @@ impl World {
         let faults = FaultInjector::new();
         let [table, shelf] = [&store, &site].map(|dynamo| Table::new(dynamo.client_through(&faults), TABLE));
         let oauth = oauth(&table, &clock);
-        let router = web::finish(router(&table, shelf, &clock, oauth.clone()), Cors::default());
+        let queues = LocalQueues::new(clock.clone());
+        let router =
+            router(&table, shelf, &clock, oauth.clone()).merge(integration(&table, &clock, queues.sqs(&faults)));
+        let router = web::finish(router, Cors::default());
         let strangers = AtomicU32::new(0);
-        let mut world = Self { store, site, faults, router, strangers, theirs: Names(Vec::new()) };
+        let mut world = Self { store, site, faults, queues, router, strangers, theirs: Names(Vec::new()) };
         world.furnish(&table, &clock, &oauth).await;
         world
     }
@@ -200,6 +211,36 @@ impl World {
             ("shipment", shipment),
         ]);
         self.stocked().await;
+        self.integrated(table, clock).await;
+    }
+
+    /// A document that was routed to a connector, and a job.
+    async fn integrated(&mut self, table: &Table, clock: &Arc<ManualClock>) {
+        let clock: Arc<dyn Clock> = clock.clone();
+        let schema = json!({ "schema": { "type": "object" } });
+        self.made("STORE_ADMIN", "PUT /v1/document-types/product/versions/1", &schema).await;
+        let queue = self.queues.create_queue("pipe.fifo", Duration::from_secs(30));
+        let connector = json!({ "queue": queue, "types": ["product"] });
+        self.made("SERVICE", "PUT /v1/connectors/pipe", &connector).await;
+        let new =
+            json!({ "type": "product", "version": 1, "source": "pos", "externalId": "1", "payload": { "n": 1 } });
+        let document = text(&self.made("SERVICE", "POST /v1/documents", &new).await, "/id");
+        let centre = documents::centre::Centre::new(table.clone(), clock.clone());
+        let discovery = Arc::new(documents::centre::Registered::new(table.clone(), clock.clone()));
+        let courier = Arc::new(documents_functions::Queues(self.queues.sqs(&self.faults)));
+        let router = documents_functions::OnReceived { centre, discovery, courier };
+        let data = json!({ "documentId": document });
+        let received = Event::new(documents::DOCUMENT_RECEIVED, &owner(), &document, 1, data, &*clock);
+        assert_eq!(router.handle(&received).await, messaging::Outcome::Done);
+        let jobs = documents::jobs::Jobs::new(table.clone(), clock);
+        jobs.define(&owner(), &"reconcile".parse().unwrap(), "rate(1 hour)").await.unwrap();
+        self.theirs.0.extend([
+            ("document", document),
+            ("type", "product".to_owned()),
+            ("connector", "pipe".to_owned()),
+            ("connection", "centre".to_owned()),
+            ("job", "reconcile".to_owned()),
+        ]);
     }
 
     /// A depot of a company, with everything that can be done to its stock.
@@ -303,7 +344,9 @@ impl World {
     async fn ask(&self, tenant: TenantId, role: &str, line: &str, body: &str) -> Seen {
         let (method, path) = line.split_once(' ').unwrap();
         let user = self.theirs.0.iter().find(|(name, _)| *name == "user").map(|(_, id)| id.clone());
+        let connector = path.strip_prefix("/v1/connectors/").and_then(|rest| rest.split('/').next());
         let principal = match role {
+            "SERVICE" if connector.is_some() => format!("service:connector:{}", connector.unwrap()),
             "SERVICE" if path.starts_with("/warehouses") || path.starts_with("/sales") => "service:store".to_owned(),
             "SERVICE" => "service:warehouse:alpha".to_owned(),
             _ => user.unwrap_or_else(|| "usr_setup".to_owned()),
@@ -379,6 +422,14 @@ async fn session(directory: &Directory, oauth: &OAuth, actor: Actor<'_>) -> Stri
     oauth.callback(&back, &move |_: &str| Some(browser.clone())).await.unwrap();
     let ada = directory.users(actor.tenant, 10, None).await.unwrap().items.remove(0).value;
     oauth.sessions(ada.id, 10, None).await.unwrap().items.remove(0).id
+}
+
+fn integration(table: &Table, clock: &Arc<ManualClock>, sqs: aws_sdk_sqs::Client) -> Router {
+    let clock: Arc<dyn Clock> = clock.clone();
+    let secret = Arc::new(Fixed("cursor-secret-0123456789-0123456789".to_owned()));
+    let centre = documents::centre::Centre::new(table.clone(), clock.clone());
+    let operations = documents_functions::Operations::new(table, &clock, sqs, secret);
+    documents_functions::documents_router(centre).merge(documents_functions::operations_router(Arc::new(operations)))
 }
 
 fn router(table: &Table, shelf: Table, clock: &Arc<ManualClock>, oauth: OAuth) -> Router {
