@@ -222,8 +222,7 @@ impl World {
         let queue = self.queues.create_queue("pipe.fifo", Duration::from_secs(30));
         let connector = json!({ "queue": queue, "types": ["product"] });
         self.made("SERVICE", "PUT /v1/connectors/pipe", &connector).await;
-        let new =
-            json!({ "type": "product", "version": 1, "source": "pos", "externalId": "1", "payload": { "n": 1 } });
+        let new = json!({ "type": "product", "version": 1, "source": "pos", "externalId": "1", "payload": { "n": 1 } });
         let document = text(&self.made("SERVICE", "POST /v1/documents", &new).await, "/id");
         let centre = documents::centre::Centre::new(table.clone(), clock.clone());
         let discovery = Arc::new(documents::centre::Registered::new(table.clone(), clock.clone()));
