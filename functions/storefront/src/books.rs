@@ -141,8 +141,9 @@ async fn list(
     let books = found.map_err(|error| problems::list(&error))?;
     let locations = api.registry.recent(&caller.tenant).await.map_err(|error| problems::table(&error))?;
     let skus: Vec<Sku> = books.items.iter().filter_map(|book| sales::place::sku_of(book.value.id)).collect();
-    let mut stock =
-        available(&api.table, &caller.tenant, &locations, &skus).await.map_err(|error| problems::table(&error))?;
+    let mut stock = available(&api.table, &caller.tenant, &locations.value, &skus)
+        .await
+        .map_err(|error| problems::table(&error))?;
     let items = books.items.into_iter().map(|book| {
         let units = sales::place::sku_of(book.value.id).and_then(|sku| stock.remove(&sku)).unwrap_or(0);
         BookView::new(book, Some(units))
@@ -166,7 +167,7 @@ async fn read_one(api: &Api, tenant: &TenantId, id: BookId) -> Result<(Versioned
     let sku = sales::place::sku_of(id).ok_or_else(Problem::not_found)?;
     let locations = api.registry.recent(tenant).await.map_err(|error| problems::table(&error))?;
     let mut keys = vec![Book::key(tenant, id)];
-    keys.extend(locations.healthy().map(|location| level_key(tenant, location, &sku)));
+    keys.extend(locations.value.healthy().map(|location| level_key(tenant, location, &sku)));
     let read = api.table.get_many(&keys, Consistency::Eventual).await.map_err(|error| problems::table(&error))?;
     let mut items = read.into_iter();
     let book = items.next().flatten().ok_or_else(Problem::not_found)?;

@@ -17,6 +17,7 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use kernel::{Clock, SystemClock, Timestamp};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Registry;
@@ -86,9 +87,9 @@ impl Telemetry {
             line.insert("trace_id".to_owned(), format!("{:032x}", span.context.trace_id).into());
         });
         let metrics = std::mem::take(&mut *self.metrics.lock().unwrap_or_else(PoisonError::into_inner));
-        metrics.embed(&mut line, &self.service, operation, self.now().as_millisecond());
+        let directive = metrics.embed(&mut line, &self.service, operation, self.now().as_millisecond());
         line.insert("message".to_owned(), "invocation".into());
-        self.write(if failed { "ERROR" } else { "INFO" }, line);
+        self.write(if failed { "ERROR" } else { "INFO" }, line, Some(directive));
     }
 
     /// Adds to a metric of this invocation.
@@ -98,8 +99,8 @@ impl Telemetry {
 
     /// Writes measurements of what the labels name, as a line of their own.
     fn measured(&self, labels: Vec<(&'static str, Value)>, values: Vec<(&'static str, u64)>) {
-        let line = metrics::line(&self.service, labels, values, self.now().as_millisecond());
-        self.write("INFO", line);
+        let (line, directive) = metrics::line(&self.service, labels, values, self.now().as_millisecond());
+        self.write("INFO", line, Some(directive));
     }
 
     /// The export request of all spans finished since the last time, if there are any.
@@ -115,11 +116,11 @@ impl Telemetry {
         }
     }
 
-    fn write(&self, level: &str, mut line: Map<String, Value>) {
+    fn write(&self, level: &str, mut line: Map<String, Value>, directive: Option<metrics::Directive>) {
         line.insert("level".to_owned(), level.into());
         line.insert("timestamp".to_owned(), format!("{:.3}", self.now()).into());
         // A map of values is always JSON; and there is nowhere to report that the log cannot be written.
-        let mut text = serde_json::to_vec(&line).unwrap_or_default();
+        let mut text = serde_json::to_vec(&Line { fields: &line, directive }).unwrap_or_default();
         text.push(b'\n');
         let _ = self.sink.lock().unwrap_or_else(PoisonError::into_inner).write_all(&text);
     }
@@ -127,6 +128,15 @@ impl Telemetry {
     fn now(&self) -> Timestamp {
         SystemClock.now()
     }
+}
+
+/// A line of log.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    fields: &'a Map<String, Value>,
+    #[serde(rename = "_aws", skip_serializing_if = "Option::is_none")]
+    directive: Option<metrics::Directive>,
 }
 
 /// The position of a span, for whatever is sent out from it.

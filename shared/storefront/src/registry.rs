@@ -6,7 +6,7 @@ use kernel::{Clock, TenantId};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-use table::{Cached, Consistency, Contended, Table, TableError, until_written};
+use table::{Cached, Consistency, Contended, Table, TableError, Versioned, until_written};
 
 /// How old what [`Registry::recent`] knows may be: a small part of the minute between two health checks.
 const RECENT: Duration = Duration::from_secs(10);
@@ -49,9 +49,9 @@ impl Registry {
     }
 
     /// All warehouses as they were up to ten seconds ago: for showing stock, not for giving it away.
-    pub async fn recent(&self, tenant: &TenantId) -> Result<Locations, TableError> {
+    pub async fn recent(&self, tenant: &TenantId) -> Result<Arc<Versioned<Locations>>, TableError> {
         let known = self.recent.get(&Locations::key_of(tenant)).await?;
-        Ok(known.map(|known| known.value.clone()).unwrap_or_default())
+        Ok(known.unwrap_or_else(|| Arc::new(Versioned { value: Locations::default(), version: 0 })))
     }
 
     /// All warehouses.

@@ -124,7 +124,7 @@ impl Recorder {
             line.insert("trace_id".to_owned(), format!("{:032x}", span.context.trace_id).into());
             line.insert("span_id".to_owned(), format!("{:016x}", span.context.span_id).into());
         }
-        self.0.write(metadata.level().as_str(), line);
+        self.0.write(metadata.level().as_str(), line, None);
     }
 }
 

@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde::ser::{SerializeSeq as _, Serializer};
+use serde_json::{Map, Value};
 
 /// The target that makes an event a metric.
 pub(super) const TARGET: &str = "metric";
@@ -30,16 +32,16 @@ impl Metrics {
         }
     }
 
-    /// Adds the metrics to a log line, with the two dimensions every metric has.
-    pub(crate) fn embed(self, line: &mut Map<String, Value>, service: &str, operation: &str, now_ms: i64) {
-        let directive = directive(&["service", "operation"], self.0.keys(), now_ms);
+    /// Adds the metrics to a log line, with the two dimensions every metric has; what says that they are metrics.
+    pub(crate) fn embed(self, line: &mut Map<String, Value>, service: &str, operation: &str, now_ms: i64) -> Directive {
+        let names = self.0.keys().cloned().collect();
         for (name, mut values) in self.0 {
             let value = if values.len() == 1 { values.pop().into() } else { Value::from(values) };
             line.insert(name, value);
         }
         line.insert("service".to_owned(), service.into());
         line.insert("operation".to_owned(), operation.into());
-        line.insert("_aws".to_owned(), directive);
+        Directive::new(vec!["service", "operation"], names, now_ms)
     }
 }
 
@@ -49,20 +51,53 @@ pub(super) fn line(
     labels: Vec<(&'static str, Value)>,
     values: Vec<(&'static str, u64)>,
     now_ms: i64,
-) -> Map<String, Value> {
-    let names: Vec<&str> = std::iter::once("service").chain(labels.iter().map(|(name, _)| *name)).collect();
-    let directive = directive(&names, values.iter().map(|(name, _)| name), now_ms);
-    let mut line = Map::from_iter([("service".to_owned(), service.into()), ("_aws".to_owned(), directive)]);
+) -> (Map<String, Value>, Directive) {
+    let dimensions = std::iter::once("service").chain(labels.iter().map(|(name, _)| *name)).collect();
+    let names = values.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut line = Map::from_iter([("service".to_owned(), service.into())]);
     line.extend(labels.into_iter().map(|(name, value)| (name.to_owned(), value)));
     line.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value.into())));
-    line
+    (line, Directive::new(dimensions, names, now_ms))
 }
 
-fn directive(dimensions: &[&str], metrics: impl Iterator<Item = impl AsRef<str>>, now_ms: i64) -> Value {
-    let metrics: Vec<Value> =
-        metrics.map(|name| json!({ "Name": name.as_ref(), "Unit": unit(name.as_ref()) })).collect();
-    let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics });
-    json!({ "Timestamp": now_ms, "CloudWatchMetrics": [directive] })
+/// What tells `CloudWatch` which fields of a line are metrics. Written straight into the line: as values it would cost
+/// more than everything else in it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Directive {
+    timestamp: i64,
+    #[serde(rename = "CloudWatchMetrics")]
+    sets: [MetricSet; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricSet {
+    namespace: &'static str,
+    dimensions: [Vec<&'static str>; 1],
+    #[serde(serialize_with = "definitions")]
+    metrics: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition<'a> {
+    name: &'a str,
+    unit: &'static str,
+}
+
+impl Directive {
+    fn new(dimensions: Vec<&'static str>, metrics: Vec<String>, timestamp: i64) -> Self {
+        Self { timestamp, sets: [MetricSet { namespace: NAMESPACE, dimensions: [dimensions], metrics }] }
+    }
+}
+
+fn definitions<S: Serializer>(names: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut list = serializer.serialize_seq(Some(names.len()))?;
+    for name in names {
+        list.serialize_element(&Definition { name, unit: unit(name) })?;
+    }
+    list.end()
 }
 
 fn unit(name: &str) -> &'static str {
@@ -77,6 +112,8 @@ fn unit(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -86,25 +123,21 @@ mod tests {
             metrics.record(name, value);
         }
         let mut line = Map::new();
-        metrics.embed(&mut line, "orders-api", "POST /v1/orders", 1_700_000_000_000);
+        let directive = metrics.embed(&mut line, "orders-api", "POST /v1/orders", 1_700_000_000_000);
+        let fields = json!({ "orders_placed": 3, "provider_ms": [7, 9], "service": "orders-api", "operation": "POST /v1/orders" });
+        assert_eq!(Value::Object(line), fields);
         assert_eq!(
-            Value::Object(line),
+            serde_json::to_value(directive).unwrap(),
             json!({
-                "orders_placed": 3,
-                "provider_ms": [7, 9],
-                "service": "orders-api",
-                "operation": "POST /v1/orders",
-                "_aws": {
-                    "Timestamp": 1_700_000_000_000_i64,
-                    "CloudWatchMetrics": [{
-                        "Namespace": "Crossdock",
-                        "Dimensions": [["service", "operation"]],
-                        "Metrics": [
-                            { "Name": "orders_placed", "Unit": "Count" },
-                            { "Name": "provider_ms", "Unit": "Milliseconds" },
-                        ],
-                    }],
-                },
+                "Timestamp": 1_700_000_000_000_i64,
+                "CloudWatchMetrics": [{
+                    "Namespace": "Crossdock",
+                    "Dimensions": [["service", "operation"]],
+                    "Metrics": [
+                        { "Name": "orders_placed", "Unit": "Count" },
+                        { "Name": "provider_ms", "Unit": "Milliseconds" },
+                    ],
+                }],
             })
         );
     }
