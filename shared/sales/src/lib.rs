@@ -89,17 +89,6 @@ impl Sales {
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
-    /// Names of the tenant's locations as this process has met them, so that one read can fetch their levels too.
-    pub fn known_locations(&self, tenant: &TenantId) -> BTreeSet<LocationId> {
-        self.known(tenant).locations
-    }
-
-    /// Remembers the names for the next read. Their health is never remembered.
-    pub fn remember_locations(&self, tenant: &TenantId, locations: BTreeSet<LocationId>) {
-        let known = Known { locations, ..self.known(tenant) };
-        self.remember(tenant, known);
-    }
-
     fn known(&self, tenant: &TenantId) -> Known {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(tenant).cloned().unwrap_or_default()
