@@ -5,19 +5,22 @@
 //! times as much as everything else at start-up together.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use kernel::SystemClock;
 
+use crate::json_service::Way;
 use crate::net::Client;
 use crate::settings;
 
@@ -56,31 +59,40 @@ impl Surroundings {
     }
 
     pub(crate) fn sdk_config(&self, client: Client) -> SdkConfig {
-        let connector = SharedHttpConnector::new(client);
-        let token = Some(self.session_token.clone()).filter(|token| !token.is_empty());
-        let credentials =
-            Credentials::new(self.access_key_id.clone(), self.secret_access_key.clone(), token, None, "environment");
-        let timeouts =
-            TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT);
+        let Way { credentials, region, endpoint, connections, sleep, timeouts, retries, clock: _ } = self.way(client);
         let mut builder = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(self.region.clone()))
+            .region(Region::new(region))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http_client_fn(move |_, _| connector.clone()))
-            .sleep_impl(sleep())
-            .timeout_config(timeouts.build())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .http_client(connections)
+            .sleep_impl(sleep)
+            .timeout_config(timeouts)
+            .retry_config(retries)
             // Answers are small and bounded by the timeouts above.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if self.is_local_stack() {
-            builder = builder.endpoint_url(&self.endpoint_url);
-        }
+        builder.set_endpoint_url(endpoint);
         builder.build()
     }
-}
 
-fn sleep() -> SharedAsyncSleep {
-    SharedAsyncSleep::new(TokioSleep::new())
+    /// What every service is reached with, by an SDK or without.
+    pub(crate) fn way(&self, client: Client) -> Way {
+        let connector = SharedHttpConnector::new(client);
+        let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let (id, secret) = (self.access_key_id.clone(), self.secret_access_key.clone());
+        Way {
+            credentials: Credentials::new(id, secret, some(&self.session_token), None, "environment"),
+            region: self.region.clone(),
+            endpoint: some(&self.endpoint_url),
+            connections: SharedHttpClient::new(http_client_fn(move |_, _| connector.clone())),
+            sleep: SharedAsyncSleep::new(TokioSleep::new()),
+            timeouts: TimeoutConfig::builder()
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(OPERATION_TIMEOUT)
+                .build(),
+            retries: RetryConfig::standard().with_max_attempts(ATTEMPTS),
+            clock: Arc::new(SystemClock),
+        }
+    }
 }
 
 #[cfg(test)]

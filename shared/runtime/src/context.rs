@@ -5,6 +5,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use aws_runtime::invocation_id::InvocationIdInterceptor;
+use aws_runtime::recursion_detection::RecursionDetectionInterceptor;
+use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeSerializationInterceptorContextRef;
@@ -18,8 +21,9 @@ use web::transport::{CircuitBreaker, Retrying, Transport};
 use crate::InitError;
 use crate::aws::Surroundings;
 use crate::env::{ConfigError, Env, Lookup, Settings};
+use crate::json_service::{JsonService, Service};
 use crate::net::{Client, Roots};
-use crate::secrets::{Cached, Replaceable};
+use crate::secrets::{Cached, Replaceable, SECRETS_MANAGER};
 use crate::signing::Scheme;
 use crate::wire::Wire;
 
@@ -98,14 +102,12 @@ impl Context {
 
     /// The secret with this ARN. Nothing is read before somebody asks for its value.
     pub fn secret(&self, arn: impl Into<String>) -> Result<Arc<dyn Secret>, InitError> {
-        let client = aws_sdk_secretsmanager::Client::new(self.sdk()?);
-        Ok(Arc::new(Cached::new(client, arn.into(), self.clock())))
+        Ok(Arc::new(Cached::new(self.json_service(SECRETS_MANAGER)?, arn.into(), self.clock())))
     }
 
     /// The secret with this ARN, to be replaced.
     pub fn secret_store(&self, arn: impl Into<String>) -> Result<Arc<dyn SecretStore>, InitError> {
-        let client = aws_sdk_secretsmanager::Client::new(self.sdk()?);
-        Ok(Arc::new(Replaceable::new(client, arn.into())))
+        Ok(Arc::new(Replaceable::new(self.json_service(SECRETS_MANAGER)?, arn.into())))
     }
 
     /// The way out to other systems: timeout, bounded retries, circuit breaker, trace. Ask once and keep it: each has a
@@ -139,6 +141,10 @@ impl Context {
         self.surroundings.as_ref().map_err(|error| error.clone().into())
     }
 
+    fn json_service(&self, service: Service) -> Result<JsonService, InitError> {
+        Ok(JsonService::new(service, self.surroundings()?.way(self.client(Roots::Amazon))))
+    }
+
     fn sdk(&self) -> Result<&SdkConfig, InitError> {
         let surroundings = self.surroundings()?;
         Ok(self.sdk.get_or_init(|| surroundings.sdk_config(self.client(Roots::Amazon))))
@@ -146,14 +152,15 @@ impl Context {
 }
 
 /// Its calls are most of what there is, so they are signed at less cost than the SDK's signer's, and do not tell every time
-/// what they were compiled with.
+/// what they were compiled with and how often they were tried.
 fn table_client(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let config =
         aws_sdk_dynamodb::config::Builder::from(sdk).push_auth_scheme(Scheme::default()).interceptor(Anonymous);
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
-/// Leaves out `x-amz-user-agent`, which names operating system, compiler and crates, is signed, and made anew for each call.
+/// Leaves out what the SDK tells of itself, made anew for each call: `x-amz-user-agent` (operating system, compiler and
+/// crates), `amz-sdk-invocation-id`, `amz-sdk-request` (number of the try) and `x-amzn-trace-id`, which no table hands on.
 #[derive(Debug)]
 struct Anonymous;
 
@@ -168,9 +175,13 @@ impl Intercept for Anonymous {
         _: &BeforeSerializationInterceptorContextRef<'_>,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        const WHY: &str = "it costs more than it tells";
         config
             .interceptor_state()
-            .store_put(disable_interceptor::<UserAgentInterceptor>("it costs more than it tells"));
+            .store_put(disable_interceptor::<UserAgentInterceptor>(WHY))
+            .store_put(disable_interceptor::<InvocationIdInterceptor>(WHY))
+            .store_put(disable_interceptor::<RequestInfoInterceptor>(WHY))
+            .store_put(disable_interceptor::<RecursionDetectionInterceptor>(WHY));
         Ok(())
     }
 }

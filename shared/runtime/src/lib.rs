@@ -24,6 +24,7 @@ mod export;
 mod http;
 mod idempotency;
 mod invoke;
+mod json_service;
 mod net;
 mod run;
 mod secrets;

@@ -7,26 +7,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_secretsmanager::Client;
 use kernel::{Clock, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::json;
 use tokio::sync::Mutex;
 use web::BoxError;
+
+use crate::json_service::{CallError, JsonService, Service};
+
+/// Its two operations that are used here.
+pub(crate) const SECRETS_MANAGER: Service = Service { name: "secretsmanager", prefix: "secretsmanager" };
 
 const TTL: Duration = Duration::from_secs(300);
 const REFRESH_AT_MOST_EVERY: Duration = Duration::from_secs(10);
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SecretValue {
+    secret_string: SecretString,
+    version_id: String,
+}
+
+async fn value(manager: &JsonService, arn: &str) -> Result<SecretValue, BoxError> {
+    Ok(manager.call("GetSecretValue", &json!({ "SecretId": arn })).await?)
+}
+
 /// One secret and its last value.
 pub(crate) struct Cached {
-    client: Client,
+    manager: JsonService,
     arn: String,
     clock: Arc<dyn Clock>,
     last: Mutex<Option<(Timestamp, SecretString)>>,
 }
 
 impl Cached {
-    pub(crate) fn new(client: Client, arn: String, clock: Arc<dyn Clock>) -> Self {
-        Self { client, arn, clock, last: Mutex::default() }
+    pub(crate) fn new(manager: JsonService, arn: String, clock: Arc<dyn Clock>) -> Self {
+        Self { manager, arn, clock, last: Mutex::default() }
     }
 
     async fn no_older_than(&self, age: Duration) -> Result<SecretString, BoxError> {
@@ -38,8 +56,7 @@ impl Cached {
         {
             return Ok(value.clone());
         }
-        let answer = self.client.get_secret_value().secret_id(&self.arn).send().await?;
-        let value: SecretString = answer.secret_string.ok_or("the secret has no text")?.into();
+        let value = value(&self.manager, &self.arn).await?.secret_string;
         *last = Some((now, value.clone()));
         Ok(value)
     }
@@ -64,35 +81,33 @@ kernel::typed_id!(
 
 /// A secret that is replaced from here, always read afresh.
 pub(crate) struct Replaceable {
-    client: Client,
+    manager: JsonService,
     arn: String,
 }
 
 impl Replaceable {
-    pub(crate) fn new(client: Client, arn: String) -> Self {
-        Self { client, arn }
+    pub(crate) fn new(manager: JsonService, arn: String) -> Self {
+        Self { manager, arn }
     }
 }
 
 #[async_trait]
 impl web::secret::SecretStore for Replaceable {
     async fn read(&self) -> Result<(SecretString, String), BoxError> {
-        let answer = self.client.get_secret_value().secret_id(&self.arn).send().await?;
-        let value: SecretString = answer.secret_string.ok_or("the secret has no text")?.into();
-        Ok((value, answer.version_id.ok_or("the secret has no version")?))
+        let SecretValue { secret_string, version_id } = value(&self.manager, &self.arn).await?;
+        Ok((secret_string, version_id))
     }
 
     async fn replace(&self, value: &SecretString, seen: &str) -> Result<bool, BoxError> {
         // The name of the new version follows from the old one's. Secrets Manager refuses a name that has another value
         // already, so of two who replace one version the second learns it.
         let version = SuccessorId::derive(&[seen]).to_string();
-        let request = self.client.put_secret_value().secret_id(&self.arn).client_request_token(version);
-        let answer = request.secret_string(value.expose_secret()).send().await;
-        match answer {
+        let request = json!({
+            "SecretId": self.arn, "ClientRequestToken": version, "SecretString": value.expose_secret(),
+        });
+        match self.manager.call::<IgnoredAny>("PutSecretValue", &request).await {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) => {
-                Ok(false)
-            }
+            Err(CallError::Refused { code, .. }) if code == "ResourceExistsException" => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

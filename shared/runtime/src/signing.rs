@@ -48,8 +48,9 @@ impl AuthScheme for Scheme {
     }
 }
 
+/// Signs, and keeps the day's key.
 #[derive(Debug, Default)]
-struct Signer {
+pub(crate) struct Signer {
     general: SigV4Signer,
     kept: Mutex<Option<DayKey>>,
 }
@@ -86,7 +87,7 @@ impl Sign for Signer {
 
 impl Signer {
     /// False when the request is not of the form signed here; nothing has changed then.
-    fn sign(
+    pub(crate) fn sign(
         &self,
         request: &mut HttpRequest,
         credentials: &Credentials,

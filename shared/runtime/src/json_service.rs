@@ -1,0 +1,169 @@
+//! AWS services of which an operation or two is used, called by AWS JSON 1.1 without the service's own SDK.
+//!
+//! An SDK weighs more than such a call is worth, in every function that makes it (docs/decisions/0017-calls-without-sdk.md).
+//! Retries, timeouts and connections are those of the SDKs here, whose orchestrator runs these calls too; the signature is
+//! [`crate::signing`]'s. Requests and answers are secrets until somebody exposes them: nothing here can log one.
+//!
+//! Source: Smithy, "AWS JSON 1.1 protocol".
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::error::ErrorMetadata;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use kernel::Clock;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::signing::Signer;
+
+/// What all services are reached with.
+pub(crate) struct Way {
+    pub(crate) credentials: Credentials,
+    pub(crate) region: String,
+    /// Instead of the service's own address.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) connections: SharedHttpClient,
+    pub(crate) sleep: SharedAsyncSleep,
+    pub(crate) timeouts: TimeoutConfig,
+    pub(crate) retries: RetryConfig,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// A service, and the version of its protocol that targets begin with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Service {
+    pub(crate) name: &'static str,
+    pub(crate) prefix: &'static str,
+}
+
+/// Calls a service.
+#[derive(Debug)]
+pub(crate) struct JsonService {
+    operation: Operation<Call, SecretString, Refused>,
+    prefix: &'static str,
+}
+
+#[derive(Debug)]
+struct Call {
+    target: String,
+    body: SecretString,
+}
+
+/// Why there is no answer that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// The service said no; `code` as its documentation names it, without a namespace.
+    #[error("{code}: {message}")]
+    Refused { code: String, message: String },
+    /// It was not reached, not in time, or not understood.
+    #[error("no answer")]
+    Failed(#[source] BoxError),
+}
+
+/// An error as the protocol writes it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(ErrorMetadata);
+
+impl ProvideErrorMetadata for Refused {
+    fn meta(&self) -> &ErrorMetadata {
+        &self.0
+    }
+}
+
+impl JsonService {
+    pub(crate) fn new(service: Service, way: Way) -> Self {
+        let Service { name, prefix } = service;
+        let Way { credentials, region, endpoint, connections, sleep, timeouts, retries, clock } = way;
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let url = endpoint.unwrap_or_else(|| format!("https://{name}.{region}.{suffix}"));
+        let (signer, to) = (Signer::default(), url.clone());
+        let operation = Operation::builder()
+            .service_name(name)
+            .operation_name(name)
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(connections)
+            .endpoint_url(&url)
+            .sleep_impl(sleep)
+            .timeout_config(timeouts)
+            .standard_retry(&retries)
+            .retry_classifier(HttpStatusCodeClassifier::default())
+            .retry_classifier(TransientErrorClassifier::<Refused>::new())
+            .retry_classifier(AwsErrorCodeClassifier::<Refused>::new())
+            // Signed when it is written; a try is repeated within seconds, and the signature holds for minutes.
+            .no_auth()
+            .serializer(move |call: Call| {
+                let mut request = request(&to, &call)?;
+                let signed = signer.sign(&mut request, &credentials, [&region, name], SystemTime::from(clock.now()))?;
+                if signed { Ok(request) } else { Err("a request of this form cannot be signed".into()) }
+            })
+            .deserializer(answer)
+            .build();
+        Self { operation, prefix }
+    }
+
+    /// Calls `operation` and reads what of the answer `A` names.
+    pub(crate) async fn call<A: DeserializeOwned>(&self, operation: &str, body: &Value) -> Result<A, CallError> {
+        let call = Call { target: format!("{}.{operation}", self.prefix), body: body.to_string().into() };
+        let answer = self.operation.invoke(call).await.map_err(|error| match error.as_service_error() {
+            Some(Refused(told)) => CallError::Refused {
+                code: told.code().unwrap_or_default().to_owned(),
+                message: told.message().unwrap_or_default().to_owned(),
+            },
+            None => CallError::Failed(error.into()),
+        })?;
+        // What serde says would quote the answer.
+        serde_json::from_str(answer.expose_secret())
+            .map_err(|_| CallError::Failed("it is not of the form asked for".into()))
+    }
+}
+
+fn request(url: &str, call: &Call) -> Result<HttpRequest, BoxError> {
+    let mut request = HttpRequest::new(SdkBody::from(call.body.expose_secret()));
+    request.set_method("POST")?;
+    request.set_uri(format!("{}/", url.trim_end_matches('/')))?;
+    let headers = request.headers_mut();
+    headers.insert("content-type", "application/x-amz-json-1.1");
+    headers.insert("x-amz-target", call.target.clone());
+    Ok(request)
+}
+
+fn answer(answer: &HttpResponse) -> Result<SecretString, OrchestratorError<Refused>> {
+    let body = answer.body().bytes().unwrap_or_default();
+    if answer.status().is_success() {
+        let text = std::str::from_utf8(body).map_err(OrchestratorError::other)?;
+        return Ok(text.into());
+    }
+    #[derive(Default, Deserialize)]
+    struct Told {
+        #[serde(default, rename = "__type")]
+        code: String,
+        #[serde(default, alias = "Message")]
+        message: String,
+    }
+    // Whatever is in between may answer with something else than JSON.
+    let told: Told = serde_json::from_slice(body).unwrap_or_default();
+    let code = told.code.rsplit('#').next().unwrap_or_default();
+    let code = if code.is_empty() { answer.status().as_u16().to_string() } else { code.to_owned() };
+    Err(OrchestratorError::operation(Refused(ErrorMetadata::builder().code(code).message(told.message).build())))
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
