@@ -46,8 +46,7 @@ pub struct Shortage {
 /// Splits `demand` (one row per item) over locations, or says which items are short.
 pub fn allocate(demand: &[Demand], availability: &Availability) -> Result<Vec<Parcel>, Vec<Shortage>> {
     // More locations than can be combined: keep those that hold most.
-    let mut locations: Vec<&LocationId> = availability.keys().collect();
-    locations.sort_by_key(|l| (std::cmp::Reverse(stock(demand, availability, &[l])), *l));
+    let mut locations = ranked(availability.keys(), |location| -i128::from(stock(demand, availability, &[location])));
     locations.truncate(MAX_LOCATIONS);
 
     let shortages = shortages(demand, availability, &locations);
@@ -108,6 +107,16 @@ fn shortages(demand: &[Demand], availability: &Availability, locations: &[&Locat
         .collect()
 }
 
+/// The lowest rank first, then by name. Ranks are asked for once each, and all callers share the code of one sort.
+fn ranked<'a>(
+    locations: impl Iterator<Item = &'a LocationId>,
+    rank: impl Fn(&LocationId) -> i128,
+) -> Vec<&'a LocationId> {
+    let mut ranked: Vec<(i128, &LocationId)> = locations.map(|location| (rank(location), location)).collect();
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, location)| location).collect()
+}
+
 fn combinations<'a>(locations: &[&'a LocationId], size: usize) -> Vec<Vec<&'a LocationId>> {
     if size == 0 {
         return vec![Vec::new()];
@@ -128,8 +137,8 @@ fn combinations<'a>(locations: &[&'a LocationId], size: usize) -> Vec<Vec<&'a Lo
 
 /// Fills each line from the chosen locations: whole from one where possible, so that lines are split rarely.
 fn split(demand: &[Demand], availability: &Availability, chosen: &[&LocationId]) -> Vec<Parcel> {
-    let mut order: Vec<&LocationId> = chosen.to_vec();
-    order.sort_by_key(|l| (std::cmp::Reverse(useful(demand, availability, l)), *l));
+    let most = |location: &LocationId| -i128::from(useful(demand, availability, location));
+    let mut order = ranked(chosen.iter().copied(), most);
     let mut parcels: BTreeMap<&LocationId, Vec<Demand>> = BTreeMap::new();
     for line in demand {
         let mut wanted = line.quantity;
@@ -219,9 +228,7 @@ pub fn allocate_by(
         }
     }
     Ok(in_order(demand, availability, |line| {
-        let mut order = all.clone();
-        order.sort_by_key(|location| (strategy.rank(location, line, availability), *location));
-        order
+        ranked(all.iter().copied(), |location| strategy.rank(location, line, availability))
     }))
 }
 

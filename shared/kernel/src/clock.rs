@@ -60,9 +60,30 @@ impl Clock for ManualClock {
     }
 }
 
+/// A time to the second in ISO 8601's basic format, `20261121T181912Z`; for years of four digits.
+#[must_use]
+pub fn basic_time(time: Timestamp) -> String {
+    let mut basic = time.to_string();
+    basic.retain(|character| !matches!(character, '-' | ':'));
+    basic.truncate("20261121T181912".len());
+    basic.push('Z');
+    basic
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn basic_time_has_seconds_and_no_separators() {
+        for (time, basic) in [
+            ("2026-11-21T18:19:12Z", "20261121T181912Z"),
+            ("2026-01-02T03:04:05.678901Z", "20260102T030405Z"),
+            ("1970-01-01T00:00:00Z", "19700101T000000Z"),
+        ] {
+            assert_eq!(basic_time(time.parse().unwrap()), basic);
+        }
+    }
 
     #[test]
     fn manual_clock_moves_only_when_told() {

@@ -18,7 +18,7 @@ mod tenant;
 mod text;
 
 pub use backoff::Backoff;
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, SystemClock, basic_time};
 pub use currency::{Currency, UnknownCurrency};
 pub use cursor::{CursorKey, InvalidCursor, WeakCursorSecret};
 pub use event::{Context, Event, EventId};

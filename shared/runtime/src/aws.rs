@@ -55,11 +55,18 @@ impl Surroundings {
     }
 
     pub(crate) fn ca_bundle(&self) -> Option<PathBuf> {
-        Some(PathBuf::from(&self.ca_bundle)).filter(|path| !path.as_os_str().is_empty())
+        some(&self.ca_bundle).map(PathBuf::from)
+    }
+
+    /// Where the service is whose host name begins so.
+    pub(crate) fn url(&self, host: &str) -> String {
+        let Self { region, endpoint_url, .. } = self;
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        if self.is_local_stack() { endpoint_url.clone() } else { format!("https://{host}.{region}.{suffix}") }
     }
 
     pub(crate) fn sdk_config(&self, client: Client) -> SdkConfig {
-        let Way { credentials, region, endpoint, connections, sleep, timeouts, retries, clock: _ } = self.way(client);
+        let Way { credentials, region, connections, sleep, timeouts, retries, clock: _ } = self.way(client);
         let mut builder = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(region))
@@ -70,19 +77,17 @@ impl Surroundings {
             .retry_config(retries)
             // Answers are small and bounded by the timeouts above.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        builder.set_endpoint_url(endpoint);
+        builder.set_endpoint_url(some(&self.endpoint_url));
         builder.build()
     }
 
     /// What every service is reached with, by an SDK or without.
     pub(crate) fn way(&self, client: Client) -> Way {
         let connector = SharedHttpConnector::new(client);
-        let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         let (id, secret) = (self.access_key_id.clone(), self.secret_access_key.clone());
         Way {
             credentials: Credentials::new(id, secret, some(&self.session_token), None, "environment"),
             region: self.region.clone(),
-            endpoint: some(&self.endpoint_url),
             connections: SharedHttpClient::new(http_client_fn(move |_, _| connector.clone())),
             sleep: SharedAsyncSleep::new(TokioSleep::new()),
             timeouts: TimeoutConfig::builder()
@@ -93,6 +98,10 @@ impl Surroundings {
             clock: Arc::new(SystemClock),
         }
     }
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -113,6 +122,8 @@ mod tests {
                 ca_bundle: String::new(),
             };
             assert_eq!((surroundings.is_remote(), surroundings.is_local_stack()), (remote, local), "{endpoint_url}");
+            let url = if local { endpoint_url } else { "https://dynamodb.eu-west-1.amazonaws.com" };
+            assert_eq!(surroundings.url("dynamodb"), url);
         }
     }
 }

@@ -120,11 +120,12 @@ impl Context {
     }
 
     /// Opens the connection to the table's service while start-up has the processor to itself, if the function has a
-    /// table and the way there needs a handshake. The outcome does not matter, nor whether the role may ask.
+    /// table and the way there needs a handshake. Without success the first call tries again and tells.
     pub(crate) async fn warm_up(&self) {
-        if let (Some(client), Ok(true)) = (self.dynamodb.get(), self.surroundings.as_ref().map(Surroundings::is_remote))
+        if let (Some(_), Ok(surroundings)) = (self.dynamodb.get(), &self.surroundings)
+            && surroundings.is_remote()
         {
-            let _ = client.describe_endpoints().send().await;
+            let _ = self.client(Roots::Amazon).connect_ahead(&surroundings.url("dynamodb")).await;
         }
     }
 
@@ -142,7 +143,9 @@ impl Context {
     }
 
     fn json_service(&self, service: Service) -> Result<JsonService, InitError> {
-        Ok(JsonService::new(service, self.surroundings()?.way(self.client(Roots::Amazon))))
+        let surroundings = self.surroundings()?;
+        let way = surroundings.way(self.client(Roots::Amazon));
+        Ok(JsonService::new(service, &surroundings.url(service.host), way))
     }
 
     fn sdk(&self) -> Result<&SdkConfig, InitError> {

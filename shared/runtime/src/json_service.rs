@@ -35,8 +35,6 @@ use crate::signing::Signer;
 pub(crate) struct Way {
     pub(crate) credentials: Credentials,
     pub(crate) region: String,
-    /// Instead of the service's own address.
-    pub(crate) endpoint: Option<String>,
     pub(crate) connections: SharedHttpClient,
     pub(crate) sleep: SharedAsyncSleep,
     pub(crate) timeouts: TimeoutConfig,
@@ -44,9 +42,11 @@ pub(crate) struct Way {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// A service, and the version of its protocol that targets begin with.
+/// A service: what its host name begins with, what signatures call it, and the version of its protocol, with which
+/// targets begin.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Service {
+    pub(crate) host: &'static str,
     pub(crate) name: &'static str,
     pub(crate) prefix: &'static str,
 }
@@ -87,18 +87,16 @@ impl ProvideErrorMetadata for Refused {
 }
 
 impl JsonService {
-    pub(crate) fn new(service: Service, way: Way) -> Self {
-        let Service { name, prefix } = service;
-        let Way { credentials, region, endpoint, connections, sleep, timeouts, retries, clock } = way;
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let url = endpoint.unwrap_or_else(|| format!("https://{name}.{region}.{suffix}"));
-        let (signer, to) = (Signer::default(), url.clone());
+    pub(crate) fn new(service: Service, url: &str, way: Way) -> Self {
+        let Service { host: _, name, prefix } = service;
+        let Way { credentials, region, connections, sleep, timeouts, retries, clock } = way;
+        let (signer, to) = (Signer::default(), format!("{}/", url.trim_end_matches('/')));
         let operation = Operation::builder()
             .service_name(name)
             .operation_name(name)
             .behavior_version(BehaviorVersion::v2026_01_12())
             .http_client(connections)
-            .endpoint_url(&url)
+            .endpoint_url(url)
             .sleep_impl(sleep)
             .timeout_config(timeouts)
             .standard_retry(&retries)
@@ -136,7 +134,7 @@ impl JsonService {
 fn request(url: &str, call: &Call) -> Result<HttpRequest, BoxError> {
     let mut request = HttpRequest::new(SdkBody::from(call.body.expose_secret()));
     request.set_method("POST")?;
-    request.set_uri(format!("{}/", url.trim_end_matches('/')))?;
+    request.set_uri(url.to_owned())?;
     let headers = request.headers_mut();
     headers.insert("content-type", "application/x-amz-json-1.1");
     headers.insert("x-amz-target", call.target.clone());

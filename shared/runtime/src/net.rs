@@ -94,6 +94,14 @@ impl Client {
         }
     }
 
+    /// Opens a connection that the first request to the same origin will find.
+    pub(crate) async fn connect_ahead(&self, url: &str) -> Result<(), BoxError> {
+        let origin = to_origin_form(&mut Request::get(url).body(())?)?;
+        let sender = self.connect(&origin).await?;
+        self.0.pool.put(origin, sender);
+        Ok(())
+    }
+
     async fn connect(&self, origin: &Origin) -> Result<http1::SendRequest<SdkBody>, BoxError> {
         tokio::time::timeout(CONNECT_TIMEOUT, self.open(origin)).await?
     }

@@ -18,7 +18,8 @@ use web::BoxError;
 use crate::json_service::{CallError, JsonService, Service};
 
 /// Its two operations that are used here.
-pub(crate) const SECRETS_MANAGER: Service = Service { name: "secretsmanager", prefix: "secretsmanager" };
+pub(crate) const SECRETS_MANAGER: Service =
+    Service { host: "secretsmanager", name: "secretsmanager", prefix: "secretsmanager" };
 
 const TTL: Duration = Duration::from_secs(300);
 const REFRESH_AT_MOST_EVERY: Duration = Duration::from_secs(10);

@@ -23,7 +23,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use http::Uri;
-use kernel::{Timestamp, hex};
+use kernel::{Timestamp, basic_time, hex};
 use ring::{digest, hmac};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -100,7 +100,7 @@ impl Signer {
             return Ok(false);
         };
         let payload = hex(digest::digest(&digest::SHA256, body).as_ref());
-        let time = Timestamp::try_from(now)?.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let time = basic_time(Timestamp::try_from(now)?);
         let host = host(&uri, authority);
 
         let token = credentials.session_token().map(|token| ("x-amz-security-token", token));

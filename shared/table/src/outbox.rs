@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::try_join_all;
-use kernel::{Event, TenantId, Timestamp};
+use kernel::{Event, TenantId, Timestamp, basic_time};
 
 use crate::item::{Attributes, Encoded, KIND, TTL};
 use crate::key::{PK, SK};
@@ -177,7 +177,8 @@ impl Window {
 }
 
 fn hour_partition(tenant: &TenantId, time: Timestamp, shard: u8) -> Partition {
-    let hour = time.strftime("%Y%m%d%H").to_string();
+    let mut hour = basic_time(time).replace('T', "");
+    hour.truncate("2026112118".len());
     Partition::tenant(tenant, &["EVENTS", &hour, &shard.to_string()])
 }
 

@@ -59,12 +59,11 @@ pub(crate) fn service(service: Service, script: &Script) -> JsonService {
     let way = Way {
         credentials: Credentials::new("id", "secret", None, None, "test"),
         region: "eu-west-1".to_owned(),
-        endpoint: None,
         connections: SharedHttpClient::new(http_client_fn(move |_, _| connector.clone())),
         sleep: SharedAsyncSleep::new(Instantly),
         timeouts: TimeoutConfig::builder().operation_attempt_timeout(minutes).operation_timeout(minutes).build(),
         retries: RetryConfig::standard().with_max_attempts(3),
         clock: Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH)),
     };
-    JsonService::new(service, way)
+    JsonService::new(service, "https://things.eu-west-1.amazonaws.com", way)
 }

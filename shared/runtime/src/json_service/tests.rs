@@ -3,7 +3,7 @@ use serde_json::json;
 use super::testing::{Answers, Script, service};
 use super::*;
 
-const THINGS: Service = Service { name: "things", prefix: "Things_20261121" };
+const THINGS: Service = Service { host: "things", name: "things", prefix: "Things_20261121" };
 
 #[tokio::test]
 async fn a_call_names_its_operation_and_reads_what_it_asks_for() {

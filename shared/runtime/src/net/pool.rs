@@ -56,7 +56,7 @@ impl Pool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(origin)?.pop()
     }
 
-    fn put(&self, origin: Origin, sender: SendRequest<SdkBody>) {
+    pub(super) fn put(&self, origin: Origin, sender: SendRequest<SdkBody>) {
         let idle = Idle { sender, since: Instant::now() };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(origin).or_default().push(idle);
     }

@@ -66,6 +66,17 @@ async fn a_connection_is_used_again_once_the_answer_is_read() {
 }
 
 #[tokio::test]
+async fn a_connection_opened_ahead_is_the_one_the_first_request_takes() {
+    let peer = peer(&[1]);
+    let client = Client::new(Roots::Amazon, None);
+    client.connect_ahead(&format!("http://{}", peer.address)).await.unwrap();
+    // The peer takes one connection only.
+    assert_eq!(get(&client, peer.address).await.unwrap(), "ok");
+    peer.closed.recv().unwrap();
+    assert!(client.connect_ahead("ftp://x").await.is_err());
+}
+
+#[tokio::test]
 async fn a_connection_the_peer_has_closed_is_replaced() {
     let peer = peer(&[1, 1]);
     let client = Client::new(Roots::Amazon, None);
