@@ -140,7 +140,9 @@ async fn ship_all(sales: &Sales, world: &World, id: OrderId) -> Result<Order, Ch
 /// what left.
 async fn assert_whole(world: &World, number: u32) {
     let mut open: BTreeMap<LocationId, i64> = BTreeMap::new();
+    let addresses = world.items("order-address");
     for item in world.items("order") {
+        let of_order = addresses.iter().filter(|address| address["o"] == item["id"]).count();
         let order = world.order(item["id"]["S"].as_str().unwrap().parse().unwrap()).await;
         for shipment in order.shipments.iter().filter(|s| s.state.is_open()) {
             for (_, units) in order.items_of(shipment).iter().filter(|(item, _)| *item == sku(number)) {
@@ -156,6 +158,7 @@ async fn assert_whole(world: &World, number: u32) {
         let first = if order.terms.channel.is_some() { 1 } else { 2 };
         let versions: Vec<u64> = steps.iter().map(|step| step.version).collect();
         assert_eq!(versions, (first..=order.version).collect::<Vec<_>>(), "every step leaves its entry");
+        assert_eq!(u64::try_from(of_order).unwrap(), order.address.unwrap_or(0), "every address it had, and no other");
     }
     let open = |location| open.get(&at(location)).copied().unwrap_or(0);
     assert_eq!(world.committed(number).await, (open("alpha"), open("beta")), "what is promised is what is open");

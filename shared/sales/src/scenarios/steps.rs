@@ -4,6 +4,7 @@
 use super::*;
 use crate::order::Hold;
 use futures::future::BoxFuture;
+use std::time::Duration;
 
 type Changed<'a> = BoxFuture<'a, Result<Order, ChangeError>>;
 type Act = for<'a> fn(&'a World, &'a Bank, OrderId) -> Changed<'a>;
@@ -47,6 +48,45 @@ fn split<'a>(world: &'a World, _: &'a Bank, id: OrderId) -> Changed<'a> {
     parcel(world, id, |_| Handling::Split(vec![(sku(1), 1)]))
 }
 
+/// Its warehouse has it.
+fn send<'a>(world: &'a World, _: &'a Bank, id: OrderId) -> Changed<'a> {
+    Box::pin(async move {
+        let parcel = world.order(id).await.shipments[0].id(id);
+        world.sales.mark_sent(&tenant(), id, parcel).await
+    })
+}
+
+fn pick<'a>(world: &'a World, _: &'a Bank, id: OrderId) -> Changed<'a> {
+    parcel(world, id, |_| Handling::Pick)
+}
+
+const LATER: Duration = Duration::from_secs(3600);
+
+fn schedule<'a>(world: &'a World, _: &'a Bank, id: OrderId) -> Changed<'a> {
+    parcel(world, id, |order| Handling::Schedule(order.placed_at.checked_add(LATER).unwrap()))
+}
+
+/// The time of what was scheduled comes.
+fn start<'a>(world: &'a World, _: &'a Bank, id: OrderId) -> Changed<'a> {
+    Box::pin(async move {
+        world.clock.advance(LATER);
+        world.sales.start_due(&tenant(), id, &cause()).await?;
+        Ok(world.order(id).await)
+    })
+}
+
+fn readdress<'a>(world: &'a World, _: &'a Bank, id: OrderId) -> Changed<'a> {
+    let address = Address {
+        name: "Ann".into(),
+        lines: vec!["1 High Street".into()],
+        city: "York".into(),
+        region: None,
+        postcode: Some("YO1 7HH".into()),
+        country: "GB".into(),
+    };
+    change(world, id, Edit::Address(address))
+}
+
 fn refund<'a>(world: &'a World, _: &'a Bank, id: OrderId) -> Changed<'a> {
     Box::pin(async move { world.sales.refund(&tenant(), id, gbp(500), "late", ("usr_admin", &cause()), None).await })
 }
@@ -61,7 +101,7 @@ async fn killed_anywhere(what: &str, repeats: bool, before: &[Act], act: Act, ke
         let mut ids = vec![Sales::id_of(&tenant, "market", "x")];
         if repeats {
             ids.push(take_in(&world, &intake("first", &[(1, 3)], vec![card(3003)])).await.id);
-            world.clock.advance(std::time::Duration::from_secs(60));
+            world.clock.advance(Duration::from_secs(60));
         }
         let id = take_in(&world, &intake("x", &[(1, 3)], vec![card(3003)])).await.id;
         for step in before {
@@ -126,6 +166,11 @@ async fn edits_and_cancellations_survive_a_crash_at_any_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_address_survives_a_crash_at_any_call() {
+    killed_anywhere("readdressed", false, &[pay], readdress, 3003).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_done_to_fulfilment_orders_survives_a_crash_at_any_call() {
     killed_anywhere("fulfillment_held", false, &[pay], hold_parcel, 3003).await;
     let release: Act = |world, _, id| parcel(world, id, |_| Handling::Release);
@@ -142,6 +187,15 @@ async fn what_is_done_to_fulfilment_orders_survives_a_crash_at_any_call() {
     killed_anywhere("fulfillment_merged", false, &[pay, split], merge, 3003).await;
     let cancel: Act = |world, _, id| parcel(world, id, |_| Handling::Cancel);
     killed_anywhere("fulfillment_cancelled", false, &[pay, split], cancel, 2002).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn parcels_that_are_scheduled_picked_and_packed_survive_a_crash_at_any_call() {
+    killed_anywhere("fulfillment_scheduled", false, &[pay], schedule, 3003).await;
+    killed_anywhere("started", false, &[pay, schedule], start, 3003).await;
+    killed_anywhere("fulfillment_picked", false, &[pay, send], pick, 3003).await;
+    let pack: Act = |world, _, id| parcel(world, id, |_| Handling::Pack);
+    killed_anywhere("fulfillment_packed", false, &[pay, send, pick], pack, 3003).await;
 }
 
 #[tokio::test(start_paused = true)]
