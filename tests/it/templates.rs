@@ -248,6 +248,25 @@ fn tables_are_backed_up_encrypted_and_told_of() {
 }
 
 #[test]
+fn buckets_are_encrypted_closed_and_reached_by_encrypted_connections_only() {
+    for template in Template::all() {
+        for (id, bucket) in template.of_type("AWS::S3::Bucket") {
+            let encryption = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+            assert_eq!(encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256", "{id}");
+            let closed =
+                object(&bucket["PublicAccessBlockConfiguration"]).filter(|(_, closed)| **closed == json!(true));
+            assert_eq!(closed.count(), 4, "{id}");
+            let is_of = |policy: &Value| policy["Bucket"] == json!({ "Ref": id });
+            let policies = template.of_type("AWS::S3::BucketPolicy");
+            let (_, policy) = policies.into_iter().find(|(_, policy)| is_of(policy)).unwrap();
+            let denied = &policy["PolicyDocument"]["Statement"][0];
+            assert_eq!((&denied["Effect"], &denied["Principal"]), (&json!("Deny"), &json!("*")), "{id}");
+            assert_eq!(denied["Condition"], json!({ "Bool": { "aws:SecureTransport": "false" } }), "{id}");
+        }
+    }
+}
+
+#[test]
 fn every_alarm_tells_somebody_and_has_a_runbook() {
     let runbooks: BTreeSet<String> =
         read("docs/runbooks.md").lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect();

@@ -58,6 +58,8 @@ const ROWS: &[Row] = &[
     ("POST /sales/v1/orders/{id}/verdict", ADMIN, "/sales/v1/orders/<sale>/verdict", r#"{"kind":"dismiss"}"#),
     ("POST /sales/v1/orders/{id}/notes", ADMIN, "/sales/v1/orders/<sale>/notes", r#"{"text":"look","audience":"INTERNAL","files":["<file>"]}"#),
     ("POST /sales/v1/orders/{id}/files", ADMIN, "/sales/v1/orders/<sale>/files", r#"{"name":"b.txt","mediaType":"text/plain","content":"aGk="}"#),
+    ("POST /sales/v1/orders/{id}/uploads", ADMIN, "/sales/v1/orders/<sale>/uploads", r#"{"name":"c.txt","mediaType":"text/plain","bytes":2,"sha256":"LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="}"#),
+    ("POST /sales/v1/orders/{id}/uploads/{file}/completion", ADMIN, "/sales/v1/orders/<sale>/uploads/<file>/completion", ""),
     ("POST /sales/v1/orders/{id}/returns", ADMIN, "/sales/v1/orders/<sale>/returns", r#"{"lines":[{"sku":"<isbn>","units":1}],"location":"<location>","reason":"torn"}"#),
     ("POST /sales/v1/orders/{id}/returns/{number}/actions", ADMIN, "/sales/v1/orders/<sale>/returns/0/actions", r#"{"kind":"approve"}"#),
     ("POST /sales/v1/customers/{customer}/erasure", ADMIN, "/sales/v1/customers/<buyer>/erasure", ""),

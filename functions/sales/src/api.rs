@@ -1,5 +1,6 @@
 //! What the handlers work with, who may call them, and how lists become pages.
 
+pub(crate) mod files;
 pub(crate) mod input;
 pub(crate) mod notes;
 pub(crate) mod orders;

@@ -38,7 +38,15 @@ settings! {
 }
 
 settings! {
-    struct ApiSettings {
+    struct OrdersSettings {
+        table: String = "TABLE_NAME",
+        cursor_secret: String = "CURSOR_SECRET_ARN",
+        files: String = "FILES_BUCKET",
+    }
+}
+
+settings! {
+    struct ReturnsSettings {
         table: String = "TABLE_NAME",
         cursor_secret: String = "CURSOR_SECRET_ARN",
     }
@@ -49,22 +57,23 @@ settings! {
 pub fn on_payment_due(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
     Box::pin(async move {
         let PaymentSettings { table, provider, key } = context.settings()?;
-        let sales = Sales::new(Table::new(context.dynamodb()?, table), context.clock());
+        let sales = sales(context, table)?;
         let provider = Stripe::new(context.transport(Roots::Public), provider, context.secret(key)?);
         let handler: Arc<dyn EventHandler> = Arc::new(PaymentDue::new(sales, Arc::new(provider)));
         Ok(handler)
     })
 }
 
-fn api(context: &'static Context) -> Result<Arc<Api>, InitError> {
-    let ApiSettings { table, cursor_secret } = context.settings()?;
-    let sales = Sales::new(Table::new(context.dynamodb()?, table), context.clock());
-    Ok(Arc::new(Api::new(sales, context.secret(cursor_secret)?)))
+fn sales(context: &'static Context, table: String) -> Result<Sales, InitError> {
+    Ok(Sales::new(Table::new(context.dynamodb()?, table), context.clock()))
 }
 
 /// `/sales/v1/orders…` but for returns, `/sales/v1/sales`, `/sales/v1/customers…`.
 pub fn orders_api(api: Arc<Api>) -> axum::Router {
-    api::orders::routes(api.clone()).merge(api::notes::routes(api.clone())).merge(api::people::routes(api))
+    api::orders::routes(api.clone())
+        .merge(api::notes::routes(api.clone()))
+        .merge(api::files::routes(api.clone()))
+        .merge(api::people::routes(api))
 }
 
 /// `/sales/v1/returns` and `/sales/v1/orders/{id}/returns…`.
@@ -75,21 +84,29 @@ pub fn returns_api(api: Arc<Api>) -> axum::Router {
 /// Builds `sales-orders-api`.
 #[must_use]
 pub fn orders(context: &'static Context) -> Building<axum::Router> {
-    Box::pin(async move { Ok(orders_api(api(context)?)) })
+    Box::pin(async move {
+        let OrdersSettings { table, cursor_secret, files } = context.settings()?;
+        let sales = sales(context, table)?.with_files(context.bucket(&files)?);
+        Ok(orders_api(Arc::new(Api::new(sales, context.secret(cursor_secret)?))))
+    })
 }
 
 /// Builds `sales-returns-api`.
 #[must_use]
 pub fn returns(context: &'static Context) -> Building<axum::Router> {
-    Box::pin(async move { Ok(returns_api(api(context)?)) })
+    Box::pin(async move {
+        let ReturnsSettings { table, cursor_secret } = context.settings()?;
+        Ok(returns_api(Arc::new(Api::new(sales(context, table)?, context.secret(cursor_secret)?))))
+    })
 }
 
 /// The description of everything under `/sales`.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut whole = api::orders::Doc::openapi();
-    for part in [api::notes::Doc::openapi(), api::people::Doc::openapi(), api::returns::Doc::openapi()] {
-        whole.merge(part);
-    }
+    whole.merge(api::notes::Doc::openapi());
+    whole.merge(api::files::Doc::openapi());
+    whole.merge(api::people::Doc::openapi());
+    whole.merge(api::returns::Doc::openapi());
     whole
 }

@@ -13,6 +13,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -51,7 +52,21 @@ impl Surroundings {
     }
 
     pub(crate) fn is_local_stack(&self) -> bool {
-        !self.endpoint_url.is_empty()
+        self.local_endpoint().is_some()
+    }
+
+    pub(crate) fn local_endpoint(&self) -> Option<&str> {
+        Some(self.endpoint_url.as_str()).filter(|url| !url.is_empty())
+    }
+
+    /// Where and as whom calls are made.
+    pub(crate) fn identity(&self) -> (&str, Identity) {
+        (&self.region, self.credentials().into())
+    }
+
+    fn credentials(&self) -> Credentials {
+        let (id, secret) = (self.access_key_id.clone(), self.secret_access_key.clone());
+        Credentials::new(id, secret, some(&self.session_token), None, "environment")
     }
 
     pub(crate) fn ca_bundle(&self) -> Option<PathBuf> {
@@ -84,9 +99,8 @@ impl Surroundings {
     /// What every service is reached with, by an SDK or without.
     pub(crate) fn way(&self, client: Client) -> Way {
         let connector = SharedHttpConnector::new(client);
-        let (id, secret) = (self.access_key_id.clone(), self.secret_access_key.clone());
         Way {
-            credentials: Credentials::new(id, secret, some(&self.session_token), None, "environment"),
+            credentials: self.credentials(),
             region: self.region.clone(),
             connections: SharedHttpClient::new(http_client_fn(move |_, _| connector.clone())),
             sleep: SharedAsyncSleep::new(TokioSleep::new()),

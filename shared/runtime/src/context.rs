@@ -15,11 +15,13 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_intercepto
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::SdkConfig;
 use kernel::{Backoff, Clock, SystemClock};
+use web::bucket::Bucket;
 use web::secret::{Secret, SecretStore};
 use web::transport::{CircuitBreaker, Retrying, Transport};
 
 use crate::InitError;
 use crate::aws::Surroundings;
+use crate::bucket::S3Bucket;
 use crate::env::{ConfigError, Env, Lookup, Settings};
 use crate::json_service::{JsonService, Service};
 use crate::net::{Client, Roots};
@@ -98,6 +100,14 @@ impl Context {
         let local = self.surroundings()?.is_local_stack();
         let config = aws_sdk_s3::config::Builder::from(self.sdk()?).force_path_style(local).build();
         Ok(aws_sdk_s3::Client::from_conf(config))
+    }
+
+    /// The bucket with this name; ask once and keep it.
+    pub fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, InitError> {
+        let surroundings = self.surroundings()?;
+        let endpoint = surroundings.local_endpoint();
+        let transport = self.transport(Roots::Amazon);
+        Ok(Arc::new(S3Bucket::new(name, endpoint, surroundings.identity(), transport, self.clock())))
     }
 
     /// The secret with this ARN. Nothing is read before somebody asks for its value.

@@ -18,6 +18,7 @@
 
 mod adapters;
 mod aws;
+mod bucket;
 mod context;
 mod env;
 mod export;

@@ -4,7 +4,7 @@
 //! steps), `plan` (where its lines come from), [`status`], [`shipment`], [`payment`] (what is due, and the port to a
 //! provider), [`returns`], [`cost`] (of goods that come back), [`events`]. Use
 //! cases: [`place`] (from our own shop), [`intake`] (from anywhere else), [`fulfil`], [`edits`], [`pay`], [`take_back`],
-//! [`duplicates`], [`notes`], [`people`] (export and erasure), [`lists`]. For the edge: [`problems`]. Stored: `store` (orders), [`documents`]
+//! [`duplicates`], [`notes`], [`uploads`], [`people`] (export and erasure), [`lists`]. For the edge: [`problems`]. Stored: `store` (orders), [`documents`]
 //! (timeline, sales, list entries). [`stripe`] is the one provider there is.
 //!
 //! It does not know warehouses as services: who is asked to send a parcel, and how, belongs to the storefront. Every
@@ -42,6 +42,7 @@ pub mod take_back;
 #[cfg(test)]
 mod testing;
 pub mod totals;
+pub mod uploads;
 
 pub use change::ChangeError;
 pub use fulfil::Report;
@@ -60,12 +61,15 @@ use kernel::{Clock, TenantId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use table::Table;
+use web::bucket::Bucket;
 
 /// Orders of every tenant in one table.
 #[derive(Debug, Clone)]
 pub struct Sales {
     table: Table,
     clock: Arc<dyn Clock>,
+    /// Where large files are; only functions that show or erase them have it.
+    files: Option<Arc<dyn Bucket>>,
     /// Names of the locations met so far and their hot items, so that one read can fetch their levels.
     known: Arc<Mutex<BTreeMap<TenantId, Known>>>,
 }
@@ -80,11 +84,17 @@ struct Known {
 impl Sales {
     /// Over this table and clock.
     pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
-        Self { table, clock, known: Arc::default() }
+        Self { table, clock, files: None, known: Arc::default() }
+    }
+
+    /// With files in this bucket.
+    #[must_use]
+    pub fn with_files(self, files: Arc<dyn Bucket>) -> Self {
+        Self { files: Some(files), ..self }
     }
 
     /// Now, as precisely as orders keep time: milliseconds.
-    fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         let now = self.clock.now();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }

@@ -8,7 +8,7 @@
 //!
 //! A note is written once, under an id derived from its author's key; people it mentions (`@usr_…`) are told by one
 //! event each, in the same transaction, and so once. A file is kept apart, under the digest of its content; a note and
-//! its events carry the claim to it only. Addresses are items of their own, so that the order can outlive the person.
+//! its events carry its id only. Larger ones are in a bucket ([`crate::uploads`]). Addresses are items of their own, so that the order can outlive the person.
 
 use crate::Sales;
 use crate::documents::of_order;
@@ -19,6 +19,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use table::{Consistency, Entity, Key, Page, Position, Query, TableError, TransactionError};
+use web::bucket::Measure;
 
 kernel::typed_id!(
     /// A note.
@@ -37,7 +38,7 @@ pub const MENTIONED: &str = "sales.note.mentioned.v1";
 pub const MAX_TEXT: usize = 4_000;
 /// Most people one note mentions, and most files it has.
 pub const MAX_MENTIONS: usize = 20;
-/// Largest file, in bytes.
+/// Largest file in the table, in bytes.
 pub const MAX_FILE: usize = 250_000;
 
 crate::machine::names! {
@@ -103,7 +104,13 @@ pub enum NoteError {
     /// The key was used for another note.
     #[error("the key was used for another note")]
     KeyReused,
-    /// The table did not do it.
+    /// Nothing was uploaded, or too long ago.
+    #[error("the content was not uploaded")]
+    NotUploaded,
+    /// Something else was uploaded than was announced.
+    #[error("the content is not what was announced")]
+    ContentDiffers,
+    /// The table or the bucket did not do it.
     #[error(transparent)]
     Table(#[from] TableError),
 }
@@ -121,9 +128,12 @@ pub struct File {
     /// What it is: `application/pdf`.
     #[serde(rename = "mt")]
     pub media_type: String,
-    /// Its content in base64.
-    #[serde(rename = "b")]
+    /// Its content in base64, when the table has it.
+    #[serde(rename = "b", default, skip_serializing_if = "String::is_empty")]
     pub content: String,
+    /// What of it is in the bucket.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Measure>,
 }
 
 /// Where an order goes.
@@ -202,7 +212,7 @@ fn note_key(tenant: &TenantId, order: OrderId, id: NoteId) -> Key {
     of_order(tenant, order).key(&["NOTE", &id.to_string()])
 }
 
-fn file_key(tenant: &TenantId, order: OrderId, id: FileId) -> Key {
+pub(crate) fn file_key(tenant: &TenantId, order: OrderId, id: FileId) -> Key {
     of_order(tenant, order).key(&["FILE", &id.to_string()])
 }
 
@@ -261,8 +271,7 @@ impl Sales {
                 let note = item.decode::<Note>()?.value;
                 self.table.put(tenant, &Note { order: to, ..note }).await?;
             } else if item.kind() == File::KIND {
-                let file = item.decode::<File>()?.value;
-                self.table.put(tenant, &File { order: to, ..file }).await?;
+                self.copy_file(tenant, item.decode::<File>()?.value, to).await?;
             }
         }
         Ok(())
@@ -294,7 +303,7 @@ impl Sales {
         }
         let digest = kernel::hex(&Sha256::digest(&content));
         let id = FileId::derive(&[&order.to_string(), name, media_type, &digest]);
-        let file = File { id, order, name: name.to_owned(), media_type: media_type.to_owned(), content };
+        let file = File { id, order, name: name.to_owned(), media_type: media_type.to_owned(), content, claim: None };
         self.table.put(tenant, &file).await?;
         Ok(id)
     }

@@ -1,16 +1,17 @@
 //! A customer's data: all of it on request, and its erasure. Orders keep their place in the books; the person goes.
 //!
 //! Erased are the link from the order to the customer, addresses, notes, files, payment tokens, and the words and names
-//! of the customer in the timeline. Each order is done on its own, its link to the customer last, so that an erasure
+//! of the customer in the timeline. Each order is done on its own, its link to the customer last but for what was written meanwhile, so that an erasure
 //! that was interrupted finds the rest when it is asked for again. What the stock ledger holds of a customer is the
 //! principal alone, which names nobody once the account is gone. Events expire after eight days.
 
 use crate::Sales;
 use crate::change::{By, ChangeError, Scope};
 use crate::documents::{TimelineEntry, of_order};
-use crate::notes::{AddressItem, Note};
+use crate::notes::{AddressItem, File, Note};
 use crate::order::{Order, OrderId};
 use crate::store::{decode, of_customer};
+use crate::uploads::Upload;
 use kernel::{Context, TenantId};
 use table::{Consistency, Entity, GlobalIndex, Item, Page, Position, Query, TableError, TransactionError};
 
@@ -114,11 +115,23 @@ impl Sales {
         customer: &str,
         (actor, cause): (&str, &Context),
     ) -> Result<(), ChangeError> {
-        let beside = self.beside(tenant, order.id).await?;
+        self.forget_beside(tenant, order.id, customer).await?;
+        let step = |order: &mut Order, _: &_| {
+            order.forget_customer();
+            Ok(Vec::new())
+        };
+        self.change(tenant, order.id, By::new(actor, cause, "customer_erased"), Scope::Nothing, &step).await?;
+        // What was written while the first round was under way.
+        self.forget_beside(tenant, order.id, customer).await
+    }
+
+    async fn forget_beside(&self, tenant: &TenantId, order: OrderId, customer: &str) -> Result<(), ChangeError> {
+        let beside = self.beside(tenant, order).await?;
+        self.remove_content(tenant, &beside).await?;
         for chunk in beside.chunks(AT_ONCE) {
             let mut transaction = self.table.transaction(tenant);
             for item in chunk {
-                forget(&mut transaction, item, order.id, customer)?;
+                forget(&mut transaction, item, order, customer)?;
             }
             match transaction.commit().await {
                 Ok(()) => {}
@@ -128,11 +141,6 @@ impl Sales {
                 }
             }
         }
-        let step = |order: &mut Order, _: &_| {
-            order.forget_customer();
-            Ok(Vec::new())
-        };
-        self.change(tenant, order.id, By::new(actor, cause, "customer_erased"), Scope::Nothing, &step).await?;
         Ok(())
     }
 
@@ -158,7 +166,7 @@ fn forget(
     order: OrderId,
     customer: &str,
 ) -> Result<(), ChangeError> {
-    let personal = [AddressItem::KIND, Note::KIND, crate::notes::File::KIND];
+    let personal = [AddressItem::KIND, Note::KIND, File::KIND, Upload::KIND];
     if personal.contains(&item.kind()) {
         if let Some(key) = item.key() {
             transaction.delete(key, None);

@@ -172,6 +172,7 @@ async fn revenue(world: &World, id: OrderId) -> i64 {
 
 mod costs;
 mod crashes;
+mod files;
 mod hot;
 mod kits;
 mod lists;

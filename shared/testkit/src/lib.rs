@@ -1,7 +1,9 @@
-//! Test doubles of the AWS services this product uses, reached by the real AWS SDK clients without a socket.
+//! Test doubles of the AWS services this product uses, reached without a socket, where there is one by the
+//! real AWS SDK client.
 //!
 //! - [`LocalDynamo`]: an embedded `DynamoDB`, one fresh database a test.
 //! - [`FaultInjector`]: fails, delays or crashes a process at any AWS call, and records every call.
+//! - [`LocalBucket`]: S3 in memory.
 //! - [`LocalQueues`]: SNS and SQS in memory, drained as Lambda drains them.
 //! - [`StreamSimulator`]: the table's change stream, delivered by AWS's rules.
 //! - [`Server`]: any of them on a TCP port, for programs that run on their own.
@@ -14,6 +16,7 @@
     reason = "test support: a broken expectation must stop the test at once"
 )]
 
+mod bucket;
 mod dynamo;
 mod faults;
 mod fixtures;
@@ -24,6 +27,7 @@ mod server;
 mod stream;
 mod wire;
 
+pub use bucket::LocalBucket;
 pub use dynamo::LocalDynamo;
 pub use faults::{Call, Capacity, Crashed, Effect, FaultInjector, Side, crash_points};
 pub use fixtures::{clock, recorded_event, rng, tenant};

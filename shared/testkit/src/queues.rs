@@ -205,7 +205,7 @@ impl Endpoint for LocalQueues {
             Ok(match request.service {
                 Service::Sqs => queues.answer_sqs(&request),
                 Service::Sns => queues.answer_sns(&request),
-                Service::Dynamo => panic!("{} is not a call for a queue or a topic", request.api),
+                Service::Dynamo | Service::S3 => panic!("{} is not a call for a queue or a topic", request.api),
             })
         })
     }

@@ -25,6 +25,8 @@ pub enum Service {
     Sqs,
     /// Simple Notification Service.
     Sns,
+    /// Simple Storage Service.
+    S3,
 }
 
 /// One decoded AWS call.

@@ -8,6 +8,7 @@
 
 mod batch;
 mod body;
+pub mod bucket;
 mod caller;
 mod edge;
 mod etag;

@@ -21,7 +21,7 @@ use sales::{Figure, OrderId, Report, Sales};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use table::Table;
-use testkit::{FaultInjector, LocalDynamo, LocalQueues};
+use testkit::{FaultInjector, LocalBucket, LocalDynamo, LocalQueues};
 use tower::ServiceExt as _;
 use warehouse::Warehouse;
 use web::{Caller, Cors, Scope};
@@ -434,7 +434,9 @@ fn integration(table: &Table, clock: &Arc<ManualClock>, sqs: aws_sdk_sqs::Client
 fn router(table: &Table, shelf: Table, clock: &Arc<ManualClock>, oauth: OAuth) -> Router {
     let secret = || Arc::new(Fixed("cursor-secret-0123456789-0123456789".to_owned()));
     let store = Arc::new(storefront_functions::Api::new(table.clone(), clock.clone(), secret()));
-    let sales = Arc::new(sales_functions::Api::new(Sales::new(table.clone(), clock.clone()), secret()));
+    let files = Arc::new(LocalBucket::through(&FaultInjector::new()));
+    let sales = Sales::new(table.clone(), clock.clone()).with_files(files);
+    let sales = Arc::new(sales_functions::Api::new(sales, secret()));
     let pepper = Arc::new(Fixed(r#"{"current": "0123456789-pepper-2"}"#.to_owned()));
     let directory = access_functions::DirectoryApi::new(table.clone(), clock.clone(), pepper, secret());
     let limiter = Limiter::new(table.clone(), clock.clone(), owner());

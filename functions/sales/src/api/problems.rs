@@ -46,6 +46,12 @@ pub(crate) fn note(error: NoteError) -> Problem {
             Problem::unprocessable("out_of_range").detail("Empty, too long, or too many mentions.")
         }
         NoteError::KeyReused => web::idempotency::reused(),
+        NoteError::NotUploaded => {
+            Problem::conflict("not_uploaded").detail("Nothing was uploaded, or more than a day ago: begin again.")
+        }
+        NoteError::ContentDiffers => {
+            Problem::unprocessable("content_differs").detail("The content is not what was announced: upload it again.")
+        }
         NoteError::Table(error) => table(&error),
     }
 }

@@ -1,6 +1,7 @@
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::json;
+use testkit::LocalBucket;
 
 use super::world::{ADMIN, CONNECTOR, ORDERS, SKU, World, gbp, order, post, ship};
 
@@ -92,6 +93,43 @@ async fn notes_and_files_go_beside_an_order_and_a_customer_can_be_erased() {
     let erased = world.act("/sales/v1/customers/usr_ann/erasure", &json!(null)).await;
     assert_eq!(erased.body["erased"], json!([id]));
     assert!(!world.everything().iter().any(|item| item.contains("High Street") || item.contains("@usr_bob")));
+}
+
+#[tokio::test]
+async fn a_large_file_is_announced_put_into_the_bucket_and_fetched_from_there() {
+    let world = World::new().await;
+    let id = world.taken_in().await;
+    let content = b"many pages";
+    let measure = LocalBucket::measure_of(content);
+    let announced = json!({
+        "name": "a.pdf", "mediaType": "application/pdf", "bytes": measure.bytes, "sha256": measure.sha256,
+    });
+    let begun = world.act(&format!("{ORDERS}/{id}/uploads"), &announced).await;
+    assert_eq!(begun.status, StatusCode::CREATED, "{begun:?}");
+    assert_eq!(begun.body["expiresAt"], "2026-03-01T10:15:00Z");
+    assert_eq!(begun.body["headers"]["x-amz-checksum-sha256"], json!(measure.sha256));
+    let (file, url) = (begun.body["id"].as_str().unwrap(), begun.body["url"].as_str().unwrap());
+    let (finish, read) = (format!("{ORDERS}/{id}/uploads/{file}/completion"), format!("{ORDERS}/{id}/files/{file}"));
+    let early = world.act(&finish, &json!(null)).await;
+    assert_eq!((early.status, &early.body["code"]), (StatusCode::CONFLICT, &json!("not_uploaded")));
+    world.files.put(url, b"other pages");
+    let other = world.act(&finish, &json!(null)).await;
+    assert_eq!((other.status, &other.body["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("content_differs")));
+    assert_eq!(world.get(&read).await.status, StatusCode::NOT_FOUND);
+    world.files.put(url, content);
+    for _ in 0..2 {
+        assert_eq!(world.act(&finish, &json!(null)).await.body, json!({ "id": file }));
+    }
+    let shown = world.get(&read).await.body;
+    assert_eq!((&shown["name"], &shown["content"]), (&json!("a.pdf"), &json!(null)));
+    let download = &shown["download"];
+    assert_eq!((&download["bytes"], &download["sha256"]), (&json!(measure.bytes), &json!(measure.sha256)));
+    assert!(download["url"].as_str().unwrap().contains("/files/"), "{download}");
+    let written = world.act(&format!("{ORDERS}/{id}/notes"), &json!({ "text": "scan", "files": [file] })).await;
+    assert_eq!(written.status, StatusCode::CREATED, "{written:?}");
+    ship(&world, &id).await;
+    world.act("/sales/v1/customers/usr_ann/erasure", &json!(null)).await;
+    assert!(world.files.names().is_empty());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
+use testkit::LocalBucket;
 
 use super::world::{ADMIN, CONNECTOR, CUSTOMER, ORDERS, SKU, World, gbp, order, post, with_body};
 
@@ -123,6 +124,8 @@ async fn nobody_and_customers_are_kept_out_of_every_route_and_money_is_for_those
         format!("{one}/verdict"),
         format!("{one}/notes"),
         format!("{one}/files"),
+        format!("{one}/uploads"),
+        format!("{one}/uploads/fil_00000000000000000000000000/completion"),
         format!("{one}/returns"),
         format!("{one}/returns/0/actions"),
         "/sales/v1/customers/usr_ann/erasure".to_owned(),
@@ -238,6 +241,11 @@ async fn notes_and_files_that_do_not_fit_are_refused() {
     let file = |name: &str, content: &str| {
         post(&files, &json!({ "name": name, "mediaType": "text/plain", "content": content }))
     };
+    let digest = LocalBucket::measure_of(b"hi").sha256;
+    let upload = |bytes: u64, sha256: &str| {
+        let announced = json!({ "name": "a", "mediaType": "text/plain", "bytes": bytes, "sha256": sha256 });
+        post(&format!("{ORDERS}/{id}/uploads"), &announced)
+    };
     let unknown = json!({ "text": "x", "files": ["fil_00000000000000000000000000"] });
     let cases = [
         (post(&notes, &json!({ "text": "x" })), 400, "validation_failed"),
@@ -249,6 +257,15 @@ async fn notes_and_files_that_do_not_fit_are_refused() {
         (file("a\nb", "aGk="), 400, "validation_failed"),
         (file("a", ""), 422, "out_of_range"),
         (file("a", &"A".repeat(400_000)), 422, "out_of_range"),
+        (upload(0, &digest), 422, "out_of_range"),
+        (upload(25_000_001, &digest), 422, "out_of_range"),
+        (upload(2, &digest[1..]), 400, "validation_failed"),
+        (upload(2, &digest.replace('=', "%")), 400, "validation_failed"),
+        (
+            post(&format!("{ORDERS}/{id}/uploads/fil_00000000000000000000000000/completion"), &Value::Null),
+            404,
+            "not_found",
+        ),
     ];
     for (request, status, code) in cases {
         refused(&world, Some(ADMIN), request, status, code).await;

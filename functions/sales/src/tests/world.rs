@@ -13,7 +13,7 @@ use sales::{Authorization, Figure, Intent, OrderId, Payment, PaymentProvider, Pr
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use table::Table;
-use testkit::LocalDynamo;
+use testkit::{FaultInjector, LocalBucket, LocalDynamo};
 use tower::ServiceExt as _;
 use web::secret::Secret;
 use web::{BoxError, Caller, Cors};
@@ -82,6 +82,7 @@ impl PaymentProvider for Provider {
 pub(crate) struct World {
     pub(crate) dynamo: LocalDynamo,
     pub(crate) sales: Sales,
+    pub(crate) files: LocalBucket,
     router: Router,
 }
 
@@ -101,10 +102,11 @@ impl World {
         let place = (&"alpha".parse().unwrap(), &SKU.parse().unwrap());
         let count = Movement::Counted { on_hand: 10 };
         Inventory::new(table.clone()).post(&tenant(), place, &count, &posting, &|_| None).await.unwrap();
-        let sales = Sales::new(table, clock);
+        let files = LocalBucket::through(&FaultInjector::new());
+        let sales = Sales::new(table, clock).with_files(Arc::new(files.clone()));
         let api = Arc::new(Api::new(sales.clone(), Arc::new(CursorSecret)));
         let router = crate::orders_api(api.clone()).merge(crate::returns_api(api));
-        Self { dynamo, sales, router: web::finish(router, Cors::default()) }
+        Self { dynamo, sales, files, router: web::finish(router, Cors::default()) }
     }
 
     pub(crate) async fn send(&self, caller: Option<(&str, &str)>, mut request: Request<Body>) -> Answer {

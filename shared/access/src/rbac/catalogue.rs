@@ -203,6 +203,8 @@ pub const CATALOGUE: &[Permission] = &[
             "POST /sales/v1/orders/{id}/verdict",
             "POST /sales/v1/orders/{id}/notes",
             "POST /sales/v1/orders/{id}/files",
+            "POST /sales/v1/orders/{id}/uploads",
+            "POST /sales/v1/orders/{id}/uploads/{file}/completion",
             "POST /sales/v1/orders/{id}/returns",
             "POST /sales/v1/orders/{id}/returns/{number}/actions",
         ],

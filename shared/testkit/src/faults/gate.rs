@@ -130,6 +130,7 @@ fn server_error(service: Service) -> ApiReply {
         }
         Service::Sqs => ApiReply::json(500, &json!({"__type": "com.amazonaws.sqs#InternalFailure"})),
         Service::Sns => ApiReply::sns_error(500, "InternalError", "Internal error"),
+        Service::S3 => ApiReply::xml(500, "<Error><Code>InternalError</Code></Error>".to_owned()),
     }
 }
 
@@ -141,5 +142,6 @@ fn throttle(service: Service) -> ApiReply {
         }
         Service::Sqs => ApiReply::sqs_error("RequestThrottled", "RequestThrottled"),
         Service::Sns => ApiReply::sns_error(429, "Throttled", "Rate exceeded"),
+        Service::S3 => ApiReply::xml(503, "<Error><Code>SlowDown</Code></Error>".to_owned()),
     }
 }
