@@ -9,7 +9,6 @@
 //! | those that wait, oldest first | gsi1 `T#t#STOCK-ADJUSTMENTS#WAITING`, sk `<id>` |
 //! | the limits | pk `T#t#STOCK-RULES`, sk `RULES` |
 
-use crate::level::Level;
 use crate::movement::{MAX_UNITS, Movement, Posting};
 use crate::service::{Inventory, StockError};
 use crate::settle::{find, under_way};
@@ -123,6 +122,12 @@ pub struct ApprovalRules {
     pub value: Option<Decimal>,
 }
 
+impl ApprovalRules {
+    pub(crate) fn exceeded_by(&self, units: i64, value: Decimal) -> bool {
+        self.units.is_some_and(|most| units > most) || self.value.is_some_and(|most| value > most)
+    }
+}
+
 /// Why stock was not corrected.
 #[derive(Debug, thiserror::Error)]
 pub enum StockAdjustmentError {
@@ -198,11 +203,9 @@ impl Adjustments {
         let (asked_by, state) = (actor.to_owned(), AdjustmentState::Posted);
         let mut adjustment = StockAdjustment { asked: asked.clone(), state, asked_by, decided_by: None, version: 1 };
         let mut transaction = self.inventory.table.transaction(tenant);
-        let mut waits = rules.units.is_some_and(|most| asked.delta.abs() > most);
-        if !waits {
-            let value = self.post(&mut transaction, &adjustment, actor).await?;
-            waits = rules.value.is_some_and(|most| value > most);
-        }
+        let units = asked.delta.abs();
+        let waits = rules.exceeded_by(units, Decimal::ZERO)
+            || rules.exceeded_by(units, self.post(&mut transaction, &adjustment, actor).await?);
         if waits {
             adjustment.state = AdjustmentState::Waiting;
             // Nothing is posted yet.
@@ -289,8 +292,7 @@ impl Adjustments {
             effective_at: self.clock.now(),
         };
         let after = post_with(transaction, &level, &layers, &movements, &posting)?;
-        let value = |level: &Level| level.cost.map_or(Decimal::ZERO, |cost| cost.value);
-        Ok((value(&after) - value(&level)).abs())
+        Ok((after.value() - level.value()).abs())
     }
 }
 

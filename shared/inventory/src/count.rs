@@ -1,11 +1,13 @@
 //! A cycle count: some items of a location are frozen, counted by people, and set to what was counted. Pure.
 //!
-//! OPEN -> (RECOUNT) -> POSTED or CANCELLED. While it is open goods of its items do not move, so what was expected at the
+//! OPEN -> (RECOUNT) -> (WAITING) -> POSTED or CANCELLED. While it is open goods of its items do not move, so what was expected at the
 //! freeze is still expected at the end. Who counts blind is not told what is expected. What differs by more than the
-//! tolerance is counted a second time, and the second figure counts.
+//! tolerance is counted a second time, and the second figure counts. What changes much waits for somebody who did not count;
+//! who rejects it has everything counted from the beginning.
 
 use crate::{LocationId, Sku};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 kernel::typed_id!(
     /// A cycle count.
@@ -22,6 +24,8 @@ pub enum CountState {
     Open,
     /// Some figures are to be counted a second time.
     Recount,
+    /// For somebody who did not count.
+    Waiting,
     Posted,
     Cancelled,
 }
@@ -32,6 +36,7 @@ impl CountState {
     pub fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::Open | Self::Recount => &["enter", "submit", "cancel"],
+            Self::Waiting => &["approve", "reject", "cancel"],
             Self::Posted | Self::Cancelled => &[],
         }
     }
@@ -70,6 +75,10 @@ pub struct Count {
     pub tolerance: i64,
     pub lines: Vec<CountLine>,
     pub state: CountState,
+    /// Who entered or submitted figures.
+    pub counted_by: BTreeSet<String>,
+    /// Who approved it, where that was needed.
+    pub approved_by: Option<String>,
     /// Optimistic version.
     pub version: u64,
 }
@@ -87,6 +96,9 @@ pub enum CountRefused {
     CountedTwice(Sku),
     #[error("a figure is 0 or more")]
     Figure,
+    /// Who counted cannot approve.
+    #[error("somebody who did not count must decide")]
+    SamePerson,
     #[error("{0} was not counted yet")]
     Missing(Sku),
 }
@@ -111,7 +123,9 @@ impl Count {
                 CountState::Open => line.first = Some(*counted),
                 CountState::Recount if is_off(line, self.tolerance) => line.second = Some(*counted),
                 CountState::Recount => return Err(CountRefused::CountedTwice(sku.clone())),
-                CountState::Posted | CountState::Cancelled => return Err(CountRefused::State(self.state)),
+                CountState::Waiting | CountState::Posted | CountState::Cancelled => {
+                    return Err(CountRefused::State(self.state));
+                }
             }
         }
         self.lines = lines;
@@ -120,12 +134,12 @@ impl Count {
 
     /// Ends the counting: gives whether it can be posted, or goes into the recount.
     pub fn submit(&mut self) -> Result<bool, CountRefused> {
-        if self.is_over() {
+        if self.is_over() || self.state == CountState::Waiting {
             return Err(CountRefused::State(self.state));
         }
         let needed = |line: &CountLine| match self.state {
             CountState::Recount => is_off(line, self.tolerance) && line.second.is_none(),
-            CountState::Open | CountState::Posted | CountState::Cancelled => line.first.is_none(),
+            CountState::Open | CountState::Waiting | CountState::Posted | CountState::Cancelled => line.first.is_none(),
         };
         if let Some(line) = self.lines.iter().find(|line| needed(line)) {
             return Err(CountRefused::Missing(line.sku.clone()));
@@ -133,6 +147,37 @@ impl Count {
         let again = self.state == CountState::Open && self.lines.iter().any(|line| is_off(line, self.tolerance));
         self.state = if again { CountState::Recount } else { CountState::Posted };
         Ok(!again)
+    }
+
+    /// Units up and down over all its items.
+    #[must_use]
+    pub fn off(&self) -> i64 {
+        self.lines.iter().filter_map(|line| Some((line.counted()? - line.expected).abs())).sum()
+    }
+
+    /// What was submitted waits for somebody who did not count.
+    pub(crate) fn wait(&mut self) {
+        self.state = CountState::Waiting;
+    }
+
+    /// Approves what waits, so that it is posted, or has it counted again from the beginning.
+    pub fn decide(&mut self, actor: &str, approve: bool) -> Result<(), CountRefused> {
+        if self.state != CountState::Waiting {
+            return Err(CountRefused::State(self.state));
+        }
+        if self.counted_by.contains(actor) {
+            return Err(CountRefused::SamePerson);
+        }
+        if approve {
+            self.state = CountState::Posted;
+            self.approved_by = Some(actor.to_owned());
+        } else {
+            self.state = CountState::Open;
+            for line in &mut self.lines {
+                (line.first, line.second) = (None, None);
+            }
+        }
+        Ok(())
     }
 
     /// Calls it off.
@@ -150,7 +195,7 @@ impl Count {
         let wanted = |line: &&CountLine| match self.state {
             CountState::Open => true,
             CountState::Recount => is_off(line, self.tolerance),
-            CountState::Posted | CountState::Cancelled => false,
+            CountState::Waiting | CountState::Posted | CountState::Cancelled => false,
         };
         let expected = |line: &CountLine| (!self.blind).then_some(line.expected);
         self.lines.iter().filter(wanted).map(|line| (&line.sku, expected(line))).collect()
@@ -179,6 +224,8 @@ mod tests {
             tolerance: 1,
             lines: vec![line("a", 10), line("b", 5)],
             state: CountState::Open,
+            counted_by: BTreeSet::new(),
+            approved_by: None,
             version: 1,
         }
     }
@@ -198,6 +245,25 @@ mod tests {
         assert_eq!(count.lines.iter().map(CountLine::counted).collect::<Vec<_>>(), [Some(8), Some(4)]);
         assert_eq!(count.enter(&[(sku("a"), 8)]), Err(CountRefused::State(CountState::Posted)));
         assert!(count.cancel().is_err());
+    }
+
+    #[test]
+    fn who_counted_does_not_approve_and_what_is_rejected_is_counted_from_the_beginning() {
+        let mut count = count(false);
+        count.counted_by.insert("usr_a".to_owned());
+        count.enter(&[(sku("a"), 9), (sku("b"), 6)]).unwrap();
+        assert_eq!(count.decide("usr_b", true), Err(CountRefused::State(CountState::Open)));
+        count.submit().unwrap();
+        assert_eq!(count.off(), 2);
+        count.wait();
+        assert_eq!(count.enter(&[(sku("a"), 10)]), Err(CountRefused::State(CountState::Waiting)));
+        assert_eq!(count.submit(), Err(CountRefused::State(CountState::Waiting)));
+        assert_eq!(count.decide("usr_a", true), Err(CountRefused::SamePerson));
+        count.decide("usr_b", false).unwrap();
+        assert_eq!((count.state, count.sheet().len(), count.off()), (CountState::Open, 2, 0));
+        count.wait();
+        count.decide("usr_b", true).unwrap();
+        assert_eq!((count.state, count.approved_by.as_deref()), (CountState::Posted, Some("usr_b")));
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! Use cases of cycle counts: freeze, enter, submit, cancel.
+//! Use cases of cycle counts: freeze, enter, submit, decide, cancel.
 //!
 //! Starting a count freezes its levels, posting or cancelling it lets them go; each is one transaction with the count. A
-//! level is in one count at a time.
+//! level is in one count at a time. Above the tenant's limits what was counted waits for somebody who did not count.
 //!
 //! | access pattern | key |
 //! |---|---|
 //! | a count | pk `T#t#COUNT#<id>`, sk `COUNT` |
 //! | counts that are under way, oldest first | gsi1 `T#t#COUNTS#OPEN`, sk `<id>` |
+//! | the limits | pk `T#t#STOCK-RULES`, sk `COUNTS` |
 
+use crate::adjustments::ApprovalRules;
 use crate::count::{Count, CountId, CountLine, CountRefused, CountState, MAX_ITEMS};
 use crate::level::Refusal;
 use crate::movement::{Movement, Posting};
@@ -16,9 +18,13 @@ use crate::settle::{find, under_way};
 use crate::store::{post_with, put_level};
 use crate::{LocationId, Sku};
 use kernel::{Clock, TenantId};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use table::{Entity, Item, Key, Page, Partition, Position, TableError, Versioned, until_written};
+use table::{
+    Consistency, Entity, Item, Key, Page, Partition, Position, TableError, Transaction, Versioned, until_written,
+};
 
 /// What is to be counted, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +43,12 @@ pub struct NewCount {
 pub enum CountStep {
     /// These figures were counted.
     Enter(Vec<(Sku, i64)>),
-    /// Everything was counted: post it, or count some again.
+    /// Everything was counted: post it, let it wait, or count some again.
     Submit,
+    /// What waits is approved, or counted again from the beginning.
+    Decide {
+        approve: bool,
+    },
     Cancel,
 }
 
@@ -70,6 +80,18 @@ impl Counts {
     /// Over this stock.
     pub fn new(inventory: Inventory, clock: Arc<dyn Clock>) -> Self {
         Self { inventory, clock }
+    }
+
+    /// Sets above what counts need somebody who did not count, from now on. Both limits are of a whole count: what its items
+    /// are off, up and down.
+    pub async fn set_rules(&self, tenant: &TenantId, rules: ApprovalRules) -> Result<(), TableError> {
+        self.inventory.table.put(tenant, &CountRules(rules)).await
+    }
+
+    /// Above what counts need somebody who did not count.
+    pub async fn rules(&self, tenant: &TenantId) -> Result<ApprovalRules, TableError> {
+        let found = self.inventory.table.get::<CountRules>(rules_key(tenant), Consistency::Strong).await?;
+        Ok(found.map(|found| found.value.0).unwrap_or_default())
     }
 
     /// Freezes the items and starts to count them. Starting the same count again gives it as it stands.
@@ -107,6 +129,8 @@ impl Counts {
             tolerance: new.tolerance,
             lines,
             state: CountState::Open,
+            counted_by: BTreeSet::new(),
+            approved_by: None,
             version: 1,
         };
         transaction.create(&CountItem::from(&count));
@@ -154,21 +178,31 @@ impl Counts {
         match step {
             CountStep::Enter(figures) => count.enter(figures)?,
             CountStep::Submit => drop(count.submit()?),
+            CountStep::Decide { approve } => count.decide(actor, *approve)?,
             CountStep::Cancel => count.cancel()?,
         }
+        if matches!(step, CountStep::Enter(_) | CountStep::Submit) {
+            count.counted_by.insert(actor.to_owned());
+        }
         let mut transaction = self.inventory.table.transaction(tenant);
+        if count.is_over() {
+            let value = self.let_go(&mut transaction, &count, actor).await?;
+            if *step == CountStep::Submit && self.rules(tenant).await?.exceeded_by(count.off(), value) {
+                count.wait();
+                // Nothing is posted yet.
+                transaction = self.inventory.table.transaction(tenant);
+            }
+        }
         transaction.put_versioned(&CountItem::from(&count), seen);
         count.version = seen + 1;
-        if count.is_over() {
-            self.let_go(&mut transaction, &count, actor).await?;
-        }
         Ok(transaction.commit_if_current().await?.then_some(count))
     }
 
-    /// Lets the levels go, set to what was counted when the count is posted.
-    async fn let_go(&self, transaction: &mut table::Transaction, count: &Count, actor: &str) -> Result<(), CountError> {
+    /// Lets the levels go, set to what was counted when the count is posted. Gives the value that was added and taken away.
+    async fn let_go(&self, transaction: &mut Transaction, count: &Count, actor: &str) -> Result<Decimal, CountError> {
         let (tenant, source) = (transaction.tenant().clone(), count.id.to_string());
         let posting = Posting { source, actor: actor.to_owned(), reason: None, effective_at: self.clock.now() };
+        let mut moved = Decimal::ZERO;
         for line in &count.lines {
             let mut level = self.inventory.valued_level(&tenant, &count.location, &line.sku).await?;
             level.frozen_by = None;
@@ -179,9 +213,10 @@ impl Counts {
             };
             let movements = [Movement::Counted { on_hand }];
             let layers = self.inventory.layers_for(&tenant, &level, &movements).await?;
-            post_with(transaction, &level, &layers, &movements, &posting)?;
+            let after = post_with(transaction, &level, &layers, &movements, &posting)?;
+            moved += (after.value() - level.value()).abs();
         }
-        Ok(())
+        Ok(moved)
     }
 }
 
@@ -210,6 +245,26 @@ struct CountItem {
     lines: Vec<CountLine>,
     #[serde(rename = "st")]
     state: CountState,
+    #[serde(rename = "by", default, skip_serializing_if = "BTreeSet::is_empty")]
+    counted_by: BTreeSet<String>,
+    #[serde(rename = "ap", default, skip_serializing_if = "Option::is_none")]
+    approved_by: Option<String>,
+}
+
+/// Limits of counts.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+struct CountRules(ApprovalRules);
+
+impl Entity for CountRules {
+    const KIND: &'static str = "count-rules";
+    fn key(&self, tenant: &TenantId) -> Key {
+        rules_key(tenant)
+    }
+}
+
+fn rules_key(tenant: &TenantId) -> Key {
+    Key::tenant(tenant, &["STOCK-RULES"], &["COUNTS"])
 }
 
 fn count_key(tenant: &TenantId, id: CountId) -> Key {
@@ -235,14 +290,15 @@ impl Entity for CountItem {
 
 impl From<&Count> for CountItem {
     fn from(of: &Count) -> Self {
-        let Count { id, location, blind, tolerance, lines, state, .. } = of.clone();
-        Self { id, location, blind, tolerance, lines, state }
+        let Count { id, location, blind, tolerance, lines, state, counted_by, approved_by, .. } = of.clone();
+        Self { id, location, blind, tolerance, lines, state, counted_by, approved_by }
     }
 }
 
 fn decode(item: Item) -> Result<Count, TableError> {
-    let Versioned { value: CountItem { id, location, blind, tolerance, lines, state }, version } = item.decode()?;
-    Ok(Count { id, location, blind, tolerance, lines, state, version })
+    let Versioned { value: item, version } = item.decode::<CountItem>()?;
+    let CountItem { id, location, blind, tolerance, lines, state, counted_by, approved_by } = item;
+    Ok(Count { id, location, blind, tolerance, lines, state, counted_by, approved_by, version })
 }
 
 #[cfg(test)]

@@ -257,7 +257,7 @@ impl Proof {
 
     /// Checks that the level stands where the entries led.
     pub fn matches(&self, level: &Level) -> Result<(), Broken> {
-        let value = level.cost.map_or(Decimal::ZERO, |cost| cost.value);
+        let value = level.value();
         let same = self.seq == level.seq
             && self.balances == level.balances
             && self.value == value

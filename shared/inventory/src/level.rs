@@ -134,6 +134,11 @@ impl Level {
         }
     }
 
+    /// What everything on hand is worth; 0 where nobody values it.
+    pub(crate) fn value(&self) -> Decimal {
+        self.cost.map_or(Decimal::ZERO, |cost| cost.value)
+    }
+
     /// Units that can still be promised, as [`Balances::available`].
     #[must_use]
     pub fn available(&self) -> i64 {

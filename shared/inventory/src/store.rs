@@ -218,7 +218,7 @@ impl Entity for LevelItem {
 struct AvailableItem {
     #[serde(rename = "k")]
     sku: Sku,
-    #[serde(rename = "l")]
+    #[serde(rename = "l", deserialize_with = "LocationId::stored")]
     location: LocationId,
     #[serde(rename = "av")]
     available: i64,
@@ -263,7 +263,7 @@ impl From<&Level> for LevelItem {
             incoming,
             backorder: level.backorder,
             policy: level.cost.map(|cost| cost.policy),
-            value: level.cost.map_or(Decimal::ZERO, |cost| cost.value),
+            value: level.value(),
             unit: level.cost.map_or(Decimal::ZERO, |cost| cost.unit),
             frozen_by: level.frozen_by.clone(),
             seq: level.seq,

@@ -181,8 +181,8 @@ async fn get_one(
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Decision {
-    approve: bool,
+pub(super) struct Decision {
+    pub(super) approve: bool,
 }
 
 /// A second person approves or rejects an adjustment that waits. The same decision sent again is not made twice.
@@ -207,10 +207,10 @@ async fn decide(
     Ok(view(decided.map_err(|error| problems::adjustment(&error))?))
 }
 
-/// Above what an adjustment needs a second person. Without limits none does.
+/// Above what a document needs a second person. Without limits none does.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct AdjustmentRules {
+pub(super) struct ApprovalLimits {
     /// Units up or down.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
@@ -221,33 +221,42 @@ struct AdjustmentRules {
     value: Option<Quantity>,
 }
 
+impl ApprovalLimits {
+    pub(super) fn shown(rules: ApprovalRules) -> Result<Self, Problem> {
+        let value = rules.value.map(Quantity::new).transpose().map_err(|error| Problem::internal(&error))?;
+        Ok(Self { units: rules.units, value })
+    }
+
+    pub(super) fn checked(&self) -> Result<ApprovalRules, Problem> {
+        let mut validation = Validation::default();
+        check_range(&mut validation, "/units", self.units.unwrap_or(0), 0, MAX_UNITS);
+        let value = self.value.map(Quantity::decimal);
+        validation.check(value.is_none_or(|value| value >= Decimal::ZERO), || {
+            FieldError::at("/value", "out_of_range", "must not be below zero")
+        });
+        validation.finish()?;
+        Ok(ApprovalRules { units: self.units, value })
+    }
+}
+
 /// Above what adjustments need a second person.
-#[utoipa::path(get, path = "/inventory/v1/adjustment-rules", responses((status = 200, body = AdjustmentRules)))]
+#[utoipa::path(get, path = "/inventory/v1/adjustment-rules", responses((status = 200, body = ApprovalLimits)))]
 async fn rules(
     State(api): State<Arc<Api>>,
     Allowed(caller, _): Allowed<Staff>,
-) -> Result<Json<AdjustmentRules>, Problem> {
+) -> Result<Json<ApprovalLimits>, Problem> {
     let rules = api.adjustments.rules(&caller.tenant).await.map_err(|error| problems::table(&error))?;
-    let value = rules.value.map(Quantity::new).transpose().map_err(|error| Problem::internal(&error))?;
-    Ok(Json(AdjustmentRules { units: rules.units, value }))
+    Ok(Json(ApprovalLimits::shown(rules)?))
 }
 
 /// Sets above what adjustments need a second person from now on. What waits goes on waiting.
-#[utoipa::path(put, path = "/inventory/v1/adjustment-rules", request_body = AdjustmentRules,
-    responses((status = 200, body = AdjustmentRules)))]
+#[utoipa::path(put, path = "/inventory/v1/adjustment-rules", request_body = ApprovalLimits,
+    responses((status = 200, body = ApprovalLimits)))]
 async fn set_rules(
     State(api): State<Arc<Api>>,
     Allowed(caller, _): Allowed<Admins>,
-    Json(new): Json<AdjustmentRules>,
-) -> Result<Json<AdjustmentRules>, Problem> {
-    let mut validation = Validation::default();
-    check_range(&mut validation, "/units", new.units.unwrap_or(0), 0, MAX_UNITS);
-    let value = new.value.map(Quantity::decimal);
-    validation.check(value.is_none_or(|value| value >= Decimal::ZERO), || {
-        FieldError::at("/value", "out_of_range", "must not be below zero")
-    });
-    validation.finish()?;
-    let rules = ApprovalRules { units: new.units, value };
-    api.adjustments.set_rules(&caller.tenant, &rules).await.map_err(|error| problems::table(&error))?;
+    Json(new): Json<ApprovalLimits>,
+) -> Result<Json<ApprovalLimits>, Problem> {
+    api.adjustments.set_rules(&caller.tenant, &new.checked()?).await.map_err(|error| problems::table(&error))?;
     Ok(Json(new))
 }

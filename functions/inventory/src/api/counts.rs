@@ -10,12 +10,15 @@ use inventory::count::{Count, CountId, CountLine, CountState};
 use inventory::counts::{CountStep, NewCount};
 use inventory::{LocationId, MAX_UNITS, Sku};
 use serde::{Deserialize, Serialize};
-use web::{Allowed, ETag, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams, Path, Problem, Validation};
+use web::{
+    Allowed, Caller, ETag, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams, Path, Problem, Validation,
+};
 
-use super::{Api, Request, Staff, check_range, problems, shown, start};
+use super::adjustments::{ApprovalLimits, Decision};
+use super::{Admins, Api, Request, Staff, check_range, problems, shown, start};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(begin, list, get_one, act))]
+#[openapi(paths(begin, list, get_one, act, decide, rules, set_rules))]
 pub(crate) struct Doc;
 
 pub(crate) fn routes(api: Arc<Api>) -> Router {
@@ -23,6 +26,8 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/inventory/v1/counts", get(list).post(begin))
         .route("/inventory/v1/counts/{id}", get(get_one))
         .route("/inventory/v1/counts/{id}/actions", post(act))
+        .route("/inventory/v1/counts/{id}/decision", post(decide))
+        .route("/inventory/v1/count-rules", get(rules).put(set_rules))
         .with_state(api)
 }
 
@@ -52,14 +57,18 @@ struct CountView {
     location: LocationId,
     blind: bool,
     tolerance: i64,
-    /// `OPEN`, `RECOUNT`, `POSTED` or `CANCELLED`.
+    /// `OPEN`, `RECOUNT`, `WAITING` for somebody who did not count, `POSTED` or `CANCELLED`.
     #[schema(value_type = String)]
     status: CountState,
     /// What is to be counted now.
     sheet: Vec<SheetLine>,
-    /// What was expected and counted, once it is over.
+    /// What was expected and counted, once it is over, or waits for whoever asks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     results: Vec<ResultLine>,
+    #[serde(rename = "countedBy")]
+    counted_by: Vec<String>,
+    #[serde(rename = "approvedBy", skip_serializing_if = "Option::is_none")]
+    approved_by: Option<String>,
     /// What may happen to it now.
     allowed: Vec<&'static str>,
     version: u64,
@@ -86,21 +95,37 @@ struct ResultLine {
     second: Option<i64>,
 }
 
-impl From<Count> for CountView {
-    fn from(count: Count) -> Self {
+impl CountView {
+    /// As the principal sees it: who counts is not told more than the sheet.
+    fn of(count: Count, principal: &str) -> Self {
+        let told = count.is_over() || (count.state == CountState::Waiting && !count.counted_by.contains(principal));
         let sheet = count.sheet().into_iter().map(|(sku, expected)| SheetLine { sku: sku.clone(), expected }).collect();
         let result = |CountLine { sku, expected, first, second }| ResultLine { sku, expected, first, second };
-        let results = if count.is_over() { count.lines.into_iter().map(result).collect() } else { Vec::new() };
-        let Count { id, location, blind, tolerance, state, version, .. } = Count { lines: Vec::new(), ..count };
+        let counted_by = count.counted_by.iter().cloned().collect();
+        let results = if told { count.lines.into_iter().map(result).collect() } else { Vec::new() };
+        let Count { id, location, blind, tolerance, state, version, approved_by, .. } =
+            Count { lines: Vec::new(), ..count };
         let allowed = state.allowed().to_vec();
-        Self { id, location, blind, tolerance, status: state, sheet, results, allowed, version }
+        Self {
+            id,
+            location,
+            blind,
+            tolerance,
+            status: state,
+            sheet,
+            results,
+            counted_by,
+            approved_by,
+            allowed,
+            version,
+        }
     }
 }
 
 type Shown = Result<(ETag, Json<CountView>), Problem>;
 
-fn view(count: Count) -> (ETag, Json<CountView>) {
-    (ETag(count.version), Json(count.into()))
+fn view(count: Count, caller: &Caller) -> (ETag, Json<CountView>) {
+    (ETag(count.version), Json(CountView::of(count, &caller.principal)))
 }
 
 /// Freezes items of a location and starts to count them.
@@ -120,7 +145,7 @@ async fn begin(
     let id = CountId::derive(&Request::new(&caller, &key).parts());
     let new = NewCount { id, location, items, blind, tolerance };
     let count = api.counts.start(&caller.tenant, &new).await.map_err(|error| problems::count(&error))?;
-    Ok((StatusCode::CREATED, view(count)))
+    Ok((StatusCode::CREATED, view(count, &caller)))
 }
 
 /// The counts that are under way, oldest first.
@@ -133,7 +158,7 @@ async fn list(
 ) -> Result<Json<Page<CountView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     let page = api.counts.open(&caller.tenant, start(&listing)?, listing.limit()).await;
-    Ok(shown(&listing, page.map_err(|error| problems::table(&error))?, CountView::from))
+    Ok(shown(&listing, page.map_err(|error| problems::table(&error))?, |count| CountView::of(count, &caller.principal)))
 }
 
 impl Api {
@@ -141,13 +166,21 @@ impl Api {
         let found = self.counts.count(tenant, id).await.map_err(|error| problems::table(&error))?;
         found.ok_or_else(Problem::not_found)
     }
+
+    /// Takes a step of a count that the caller has seen.
+    async fn step_count(&self, caller: &Caller, id: CountId, known: &IfMatch, step: &CountStep) -> Shown {
+        let version = self.count(&caller.tenant, id).await?.version;
+        known.check(ETag(version))?;
+        let after = self.counts.step(&caller.tenant, &caller.principal, (id, version), step).await;
+        Ok(view(after.map_err(|error| problems::count(&error))?, caller))
+    }
 }
 
 /// One count.
 #[utoipa::path(get, path = "/inventory/v1/counts/{id}", params(("id" = String, Path,)),
     responses((status = 200, body = CountView)))]
 async fn get_one(State(api): State<Arc<Api>>, Allowed(caller, _): Allowed<Staff>, Path(id): Path<CountId>) -> Shown {
-    Ok(view(api.count(&caller.tenant, id).await?))
+    Ok(view(api.count(&caller.tenant, id).await?, &caller))
 }
 
 /// What happens to a count.
@@ -156,7 +189,8 @@ async fn get_one(State(api): State<Arc<Api>>, Allowed(caller, _): Allowed<Staff>
 enum CountAction {
     /// These figures were counted.
     Enter { figures: Vec<CountedUnits> },
-    /// Everything was counted: what is off by more than the tolerance is counted again; else the figures are posted.
+    /// Everything was counted: what is off by more than the tolerance is counted again; else the figures are posted, or wait
+    /// when they are off by more than the limits.
     Submit {},
     /// The goods may move again, and nothing is posted.
     Cancel {},
@@ -203,8 +237,43 @@ async fn act(
     Json(action): Json<CountAction>,
 ) -> Shown {
     let step = action.check()?;
-    let version = api.count(&caller.tenant, id).await?.version;
-    known.check(ETag(version))?;
-    let after = api.counts.step(&caller.tenant, &caller.principal, (id, version), &step).await;
-    Ok(view(after.map_err(|error| problems::count(&error))?))
+    api.step_count(&caller, id, &known, &step).await
+}
+
+/// Somebody who did not count approves a count that waits, so that it is posted, or has it counted from the beginning.
+#[utoipa::path(post, path = "/inventory/v1/counts/{id}/decision", request_body = Decision,
+    params(("id" = String, Path,), ("If-Match" = String, Header,)),
+    responses((status = 200, body = CountView), (status = 409, description = "`same_person`, `invalid_transition`"),
+        (status = 412, description = "`stale_version`")))]
+async fn decide(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Admins>,
+    known: IfMatch,
+    Path(id): Path<CountId>,
+    Json(Decision { approve }): Json<Decision>,
+) -> Shown {
+    api.step_count(&caller, id, &known, &CountStep::Decide { approve }).await
+}
+
+/// Above what counts need somebody who did not count.
+#[utoipa::path(get, path = "/inventory/v1/count-rules", responses((status = 200, body = ApprovalLimits)))]
+async fn rules(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Staff>,
+) -> Result<Json<ApprovalLimits>, Problem> {
+    let rules = api.counts.rules(&caller.tenant).await.map_err(|error| problems::table(&error))?;
+    Ok(Json(ApprovalLimits::shown(rules)?))
+}
+
+/// Sets above what counts need somebody who did not count, from now on: units and value that all items of a count are off,
+/// up and down. What waits goes on waiting.
+#[utoipa::path(put, path = "/inventory/v1/count-rules", request_body = ApprovalLimits,
+    responses((status = 200, body = ApprovalLimits)))]
+async fn set_rules(
+    State(api): State<Arc<Api>>,
+    Allowed(caller, _): Allowed<Admins>,
+    Json(new): Json<ApprovalLimits>,
+) -> Result<Json<ApprovalLimits>, Problem> {
+    api.counts.set_rules(&caller.tenant, new.checked()?).await.map_err(|error| problems::table(&error))?;
+    Ok(Json(new))
 }

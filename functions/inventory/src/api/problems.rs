@@ -172,6 +172,7 @@ pub(crate) fn count(error: &CountError) -> Problem {
             CountRefused::State(state) => transition(refused.to_string(), state, state.allowed()),
             CountRefused::UnknownItem(_) => Problem::unprocessable("unknown_item").detail(refused.to_string()),
             CountRefused::CountedTwice(_) => Problem::conflict("counted_twice").detail(refused.to_string()),
+            CountRefused::SamePerson => Problem::conflict("same_person").detail(refused.to_string()),
             CountRefused::Missing(sku) => {
                 Problem::conflict("not_counted").detail(refused.to_string()).with("sku", sku.as_str())
             }

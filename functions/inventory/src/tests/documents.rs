@@ -153,6 +153,47 @@ async fn a_blind_count_freezes_is_recounted_and_posts_the_difference() {
 }
 
 #[tokio::test]
+async fn a_count_that_is_far_off_waits_for_somebody_who_did_not_count() {
+    let world = World::new().await;
+    let received = json!({ "kind": "goodsReceived", "quantity": 10, "cost": gbp("50.00") });
+    world.moved("r", "alpha", "a", received).await;
+    let rules = json!({ "units": 5, "value": "9.99" });
+    assert_eq!(world.put("/count-rules", None, &rules).await.ok(), rules);
+    assert_eq!(world.get("/count-rules").await.ok(), rules);
+    assert_eq!(world.get("/adjustment-rules").await.ok(), json!({}), "counts have limits of their own");
+    let body = json!({ "location": "alpha", "items": ["a"], "tolerance": 9 });
+    let begun = world.post("/counts", "k", &body).await.ok();
+    let path = format!("/counts/{}", begun["id"].as_str().unwrap());
+    let count = async |units: i64| {
+        let figures = json!({ "kind": "enter", "figures": [{ "sku": "a", "units": units }] });
+        world.act(&format!("{path}/actions"), &figures).await.ok();
+        world.act(&format!("{path}/actions"), &json!({ "kind": "submit" })).await.ok()
+    };
+    let decide = async |caller, approve: bool| {
+        let body = json!({ "approve": approve });
+        let request = request(http::Method::POST, &format!("{path}/decision"), &body);
+        world.send(Some(caller), with_tag(request, Some("*"))).await
+    };
+    // Two of them are worth 10.00.
+    let waiting = count(8).await;
+    assert_eq!(waiting["status"], "WAITING");
+    assert_eq!(waiting["allowed"], json!(["approve", "reject", "cancel"]));
+    assert_eq!((&waiting["countedBy"], &waiting["results"]), (&json!([ADMIN.0]), &json!(null)), "{waiting}");
+    assert_eq!(decide(ADMIN, true).await.refusal(), (409, "same_person"));
+    assert_eq!(decide(CONNECTOR, true).await.refusal(), (403, "forbidden"));
+    let seen = world.send(Some(OTHER), super::world::get(&path)).await.ok();
+    assert_eq!(seen["results"], json!([{ "sku": "a", "expected": 10, "first": 8 }]));
+    assert_eq!(decide(OTHER, false).await.ok()["status"], "OPEN");
+    assert_eq!(count(8).await["status"], "WAITING");
+    let posted = decide(OTHER, true).await.ok();
+    assert_eq!((&posted["status"], &posted["approvedBy"]), (&json!("POSTED"), &json!(OTHER.0)));
+    assert_eq!(decide(OTHER, true).await.refusal(), (409, "invalid_transition"));
+    let level = world.level("alpha", "a").await;
+    assert_eq!((&level["onHand"], &level["value"]), (&json!(8), &gbp("40.00")));
+    world.proved("alpha", "a").await;
+}
+
+#[tokio::test]
 async fn a_cancelled_count_lets_goods_move_and_posts_nothing() {
     let world = World::new().await;
     world.stocked("alpha", "a", 10).await;

@@ -47,6 +47,7 @@ fn gets() -> Vec<String> {
         "/adjustment-rules".to_owned(),
         "/counts".to_owned(),
         format!("/counts/{}", none("cnt")),
+        "/count-rules".to_owned(),
     ]
 }
 
@@ -73,6 +74,8 @@ fn changes() -> Vec<(Method, String)> {
         put("/adjustment-rules"),
         post("/counts"),
         post(&format!("/counts/{}/actions", none("cnt"))),
+        post(&format!("/counts/{}/decision", none("cnt"))),
+        put("/count-rules"),
     ]
 }
 
@@ -143,6 +146,7 @@ async fn keys_and_tags_that_are_needed_are_missed() {
         (Method::POST, format!("/transfers/{}/actions", none("trf"))),
         (Method::POST, format!("/adjustments/{}/decision", none("sta"))),
         (Method::POST, format!("/counts/{}/actions", none("cnt"))),
+        (Method::POST, format!("/counts/{}/decision", none("cnt"))),
     ];
     for (method, path) in tagged {
         refused(&world, Some(ADMIN), request(method, &path, &json!({})), 428, "if_match_required").await;
@@ -409,6 +413,7 @@ async fn what_belongs_to_another_tenant_is_as_unknown_as_what_does_not_exist() {
         (format!("/transfers/{transfer}/actions"), json!({ "kind": "approve" })),
         (format!("/adjustments/{adjustment}/decision"), json!({ "approve": true })),
         (format!("/counts/{count}/actions"), json!({ "kind": "cancel" })),
+        (format!("/counts/{count}/decision"), json!({ "approve": true })),
     ];
     requests.extend(steps.iter().map(|(path, body)| change(&Method::POST, path, body)));
     let before = world.everything();

@@ -90,12 +90,14 @@ pub const CATALOGUE: &[Permission] = &[
     permission("health:read", "ask a warehouse whether it is there", &["GET /warehouses/{name}/health"]),
     permission(
         "inventory:approve",
-        "approve adjustments of stock, say how stock is valued",
+        "approve adjustments and counts of stock, say how stock is valued",
         &[
             "POST /inventory/v1/companies",
             "PUT /inventory/v1/locations/{location}/company",
             "POST /inventory/v1/adjustments/{id}/decision",
             "PUT /inventory/v1/adjustment-rules",
+            "POST /inventory/v1/counts/{id}/decision",
+            "PUT /inventory/v1/count-rules",
         ],
     ),
     permission(
@@ -121,6 +123,7 @@ pub const CATALOGUE: &[Permission] = &[
             "GET /inventory/v1/adjustment-rules",
             "GET /inventory/v1/counts",
             "GET /inventory/v1/counts/{id}",
+            "GET /inventory/v1/count-rules",
         ],
     ),
     permission(

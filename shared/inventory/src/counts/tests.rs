@@ -37,9 +37,13 @@ impl World {
     }
 
     async fn step(&self, name: &str, step: CountStep) -> Result<Count, CountError> {
+        self.step_by(ACTOR, name, step).await
+    }
+
+    async fn step_by(&self, actor: &str, name: &str, step: CountStep) -> Result<Count, CountError> {
         let id = CountId::derive(&[name]);
         let seen = self.counts.count(&tenant(), id).await?.unwrap().version;
-        self.counts.step(&tenant(), ACTOR, (id, seen), &step).await
+        self.counts.step(&tenant(), actor, (id, seen), &step).await
     }
 
     async fn enter(&self, name: &str, figures: &[(&str, i64)]) -> Result<Count, CountError> {
@@ -97,6 +101,60 @@ async fn of_counts_that_start_at_once_one_freezes_the_item() {
     let tenant = tenant();
     let started = join_all(counts.iter().map(|count| world.counts.start(&tenant, count))).await;
     assert_eq!(started.iter().filter(|started| started.is_ok()).count(), 1);
+}
+
+#[tokio::test]
+async fn what_is_off_by_more_than_the_limits_waits_for_somebody_who_did_not_count() {
+    let world = World::new(LocalDynamo::new(), &FaultInjector::new(), &[("a", 10), ("b", 5)]).await;
+    let rules = ApprovalRules { units: Some(2), value: None };
+    world.counts.set_rules(&tenant(), rules).await.unwrap();
+    assert_eq!(world.counts.rules(&tenant()).await.unwrap(), rules);
+    let new = NewCount { tolerance: 5, ..new("c", &["a", "b"]) };
+    world.counts.start(&tenant(), &new).await.unwrap();
+    let count = async |actor, figures: &[(&str, i64)]| {
+        let figures = figures.iter().map(|(item, counted)| (sku(item), *counted)).collect();
+        world.step_by(actor, "c", CountStep::Enter(figures)).await.unwrap();
+        world.step_by(ACTOR, "c", CountStep::Submit).await.unwrap()
+    };
+    // One up and two down: what is off up does not make good for what is off down.
+    assert_eq!(count("usr_b", &[("a", 11), ("b", 3)]).await.state, CountState::Waiting);
+    assert_eq!(world.counts.open(&tenant(), None, 10).await.unwrap().items[0].state, CountState::Waiting);
+    let moving = moved(&world.inventory, "a", Movement::Issued { quantity: 1 }).await;
+    assert!(matches!(moving, Err(StockError::Refused(Refusal::Frozen(_)))), "goods stand still until it is decided");
+    for actor in [ACTOR, "usr_b"] {
+        let own = world.step_by(actor, "c", CountStep::Decide { approve: true }).await;
+        assert!(matches!(own, Err(CountError::Refused(CountRefused::SamePerson))), "{own:?}");
+    }
+    let again = world.step_by("usr_c", "c", CountStep::Decide { approve: false }).await.unwrap();
+    assert_eq!((again.state, again.sheet().len()), (CountState::Open, 2));
+    assert_eq!(count("usr_b", &[("a", 9), ("b", 3)]).await.state, CountState::Waiting);
+    let posted = world.step_by("usr_c", "c", CountStep::Decide { approve: true }).await.unwrap();
+    assert_eq!((posted.state, posted.approved_by.as_deref()), (CountState::Posted, Some("usr_c")));
+    assert_eq!((world.on_hand("a").await, world.on_hand("b").await), (9, 3));
+    moved(&world.inventory, "a", Movement::Issued { quantity: 1 }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_decision_survives_a_crash_at_any_call() {
+    let points = crash_points(|faults| async move {
+        let world = World::new(LocalDynamo::new(), &faults, &[("a", 10)]).await;
+        world.counts.set_rules(&tenant(), ApprovalRules { units: Some(0), value: None }).await.unwrap();
+        world.counts.start(&tenant(), &new("c", &["a"])).await.unwrap();
+        world.enter("c", &[("a", 9)]).await.unwrap();
+        world.step("c", CountStep::Submit).await.unwrap();
+        let decide = || world.step_by("usr_c", "c", CountStep::Decide { approve: true });
+        let _died = faults.run(decide()).await;
+        faults.restart();
+        let count = world.counts.count(&tenant(), CountId::derive(&["c"])).await.unwrap().unwrap();
+        if !count.is_over() {
+            assert_eq!(world.on_hand("a").await, 10);
+            decide().await.unwrap();
+        }
+        assert_eq!(world.on_hand("a").await, 9);
+        moved(&world.inventory, "a", Movement::Issued { quantity: 1 }).await.unwrap();
+    })
+    .await;
+    assert!(points >= 2, "{points}");
 }
 
 #[tokio::test]
