@@ -11,6 +11,7 @@ mod daemon;
 mod demo;
 mod deploy;
 mod down;
+mod feed;
 mod load_books;
 mod local_cloud;
 mod local_users;

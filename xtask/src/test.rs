@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::project::Project;
 use crate::shell::{self, step};
 use crate::tools::Tools;
-use crate::{contract, down, oidc, up};
+use crate::{contract, down, feed, oidc, up};
 
 const TEMPLATES: [&str; 2] = ["template.yaml", "functions/warehouse/template.yaml"];
 
@@ -33,7 +33,7 @@ enum Check {
     /// The CDK application: its types, its tests and, while it is synthesised, cdk-nag.
     Cdk,
     /// The whole product on a fresh local stack: `up` ends with a demonstration that must turn out as it should, a client
-    /// library of the field signs in, and the public API is what its documents say, whatever is sent.
+    /// library of the field signs in, a change of stock reaches a consumer's queue, and the public API is what its documents say, whatever is sent.
     EndToEnd,
 }
 
@@ -101,7 +101,10 @@ fn cdk(project: &Project) -> anyhow::Result<()> {
 /// Stops what it started, also when something went wrong.
 fn end_to_end(project: &Project) -> anyhow::Result<()> {
     down::run()?;
-    let result = up::run().and_then(|()| oidc::run(project)).and_then(|()| contract::check());
+    let result = up::run()
+        .and_then(|()| oidc::run(project))
+        .and_then(|()| feed::run(project))
+        .and_then(|()| contract::check());
     down::run()?;
     result
 }
