@@ -122,6 +122,7 @@ const ROWS: &[Row] = &[
     ("GET /inventory/v1/valuation", ADMIN, "/inventory/v1/valuation?company=<company>", ""),
     ("GET /inventory/v1/valuation", ADMIN, "/inventory/v1/valuation?company=<company>&sku=<item>", ""),
     ("GET /inventory/v1/valuation", ADMIN, "/inventory/v1/valuation?location=<depot>", ""),
+    ("GET /inventory/v1/allocations", ADMIN, "/inventory/v1/allocations?lines=<item>:1", ""),
     ("GET /inventory/v1/companies/{company}", ADMIN, "/inventory/v1/companies/<company>", ""),
     ("POST /inventory/v1/companies", ADMIN, "/inventory/v1/companies", r#"{"id":"<company>","currency":"GBP","method":"FIFO","decimals":2}"#),
     ("GET /inventory/v1/locations/{location}/company", ADMIN, "/inventory/v1/locations/<depot>/company", ""),

@@ -1,6 +1,7 @@
 //! What the handlers work with, who may call them, and what a request is known by.
 
 pub(crate) mod adjustments;
+pub(crate) mod allocations;
 pub(crate) mod amounts;
 pub(crate) mod counts;
 pub(crate) mod kits;

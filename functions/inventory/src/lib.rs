@@ -3,8 +3,8 @@
 //! | function | trigger | does |
 //! |---|---|---|
 //! | `cron-reservation-expiry` | schedule | lets reservations expire, then rebalances hot items |
-//! | `inventory-documents-api` | `/inventory/v1/transfers…`, `/inventory/v1/adjustments…`, `/inventory/v1/adjustment-rules`, `/inventory/v1/counts…` | documents that people take through their states |
-//! | `inventory-levels-api` | `/inventory/v1/levels…`, `/inventory/v1/movements…`, `/inventory/v1/valuation`, `/inventory/v1/companies…`, `/inventory/v1/locations…` | figures, what moves them, what they are worth |
+//! | `inventory-documents-api` | `/inventory/v1/transfers…`, `/inventory/v1/adjustments…`, `/inventory/v1/adjustment-rules`, `/inventory/v1/counts…`, `/inventory/v1/count-rules` | documents that people take through their states |
+//! | `inventory-levels-api` | `/inventory/v1/levels…`, `/inventory/v1/movements…`, `/inventory/v1/valuation`, `/inventory/v1/companies…`, `/inventory/v1/locations…`, `/inventory/v1/allocations` | figures, what moves them, what they are worth, where orders would be sent from |
 //! | `inventory-on-level-changed` | the table's stream, items of kind `level` | tells how levels are now |
 //! | `inventory-reservations-api` | `/inventory/v1/reservations…`, `/inventory/v1/kits…` | units held back, and kits |
 //!
@@ -118,9 +118,12 @@ fn api(context: &'static Context) -> Result<Arc<Api>, InitError> {
     Ok(Arc::new(Api::new(table, context.clock(), context.secret(cursor_secret)?)))
 }
 
-/// Levels, movements, valuation, companies.
+/// Levels, movements, valuation, companies, allocations.
 pub fn levels_api(api: Arc<Api>) -> axum::Router {
-    api::levels::routes(api.clone()).merge(api::movements::routes(api.clone())).merge(api::valuation::routes(api))
+    api::levels::routes(api.clone())
+        .merge(api::movements::routes(api.clone()))
+        .merge(api::valuation::routes(api.clone()))
+        .merge(api::allocations::routes(api))
 }
 
 /// Reservations and kits.
@@ -162,6 +165,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     for part in [
         api::movements::Doc::openapi(),
         api::valuation::Doc::openapi(),
+        api::allocations::Doc::openapi(),
         api::reservations::Doc::openapi(),
         api::kits::Doc::openapi(),
         api::transfers::Doc::openapi(),

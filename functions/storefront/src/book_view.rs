@@ -1,13 +1,9 @@
-//! Books as they are shown, with what is available of them.
-
-use std::collections::BTreeMap;
+//! Books as they are shown.
 
 use catalog::Book;
-use inventory::store::{decode_available, is_level, level_key};
-use inventory::{Locations, Sku};
-use kernel::{Isbn, Money, TenantId};
+use kernel::{Isbn, Money};
 use serde::Serialize;
-use table::{Consistency, Item, Table, TableError, Versioned};
+use table::Versioned;
 
 /// A book.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -49,28 +45,4 @@ impl BookView {
             version,
         }
     }
-}
-
-/// What can be ordered of each item, summed over the warehouses that are up. Reads in pages of as many keys as one
-/// call takes.
-pub(crate) async fn available(
-    table: &Table,
-    tenant: &TenantId,
-    locations: &Locations,
-    skus: &[Sku],
-) -> Result<BTreeMap<Sku, i64>, TableError> {
-    let keys: Vec<_> =
-        skus.iter().flat_map(|sku| locations.healthy().map(move |id| level_key(tenant, id, sku))).collect();
-    let items = table.get_many(&keys, Consistency::Eventual).await?;
-    sum(items.into_iter().flatten())
-}
-
-/// What the levels among the items have available, summed by item.
-pub(crate) fn sum(items: impl Iterator<Item = Item>) -> Result<BTreeMap<Sku, i64>, TableError> {
-    let mut available: BTreeMap<Sku, i64> = BTreeMap::new();
-    for item in items.filter(is_level) {
-        let (sku, units) = decode_available(item)?;
-        *available.entry(sku).or_default() += units.max(0);
-    }
-    Ok(available)
 }

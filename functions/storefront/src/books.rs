@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use catalog::{Book, BookId, NewBook, Patch, Row, Search, Violation};
 use http::StatusCode;
 use inventory::Sku;
-use inventory::store::level_key;
+use inventory::sellable::sum;
 use kernel::{Money, TenantId};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use table::{Consistency, Versioned};
 use web::{Allowed, ETag, FieldError, IfMatch, Json, List, Page, PageParams, Path, Problem, RequestMeta};
 
 use crate::api::{Admins, Api, People};
-use crate::book_view::{BookView, available, sum};
+use crate::book_view::BookView;
 use crate::problems;
 
 #[derive(utoipa::OpenApi)]
@@ -139,11 +139,10 @@ async fn list(
         }
     };
     let books = found.map_err(|error| problems::list(&error))?;
-    let locations = api.registry.recent(&caller.tenant).await.map_err(|error| problems::table(&error))?;
+    let places = api.registry.recent(&caller.tenant).await.map_err(|error| problems::table(&error))?;
     let skus: Vec<Sku> = books.items.iter().filter_map(|book| sales::place::sku_of(book.value.id)).collect();
-    let mut stock = available(&api.table, &caller.tenant, &locations.value, &skus)
-        .await
-        .map_err(|error| problems::table(&error))?;
+    let stock = api.inventory.sellable(&caller.tenant, &places, &skus).await;
+    let mut stock = stock.map_err(|error| problems::table(&error))?;
     let items = books.items.into_iter().map(|book| {
         let units = sales::place::sku_of(book.value.id).and_then(|sku| stock.remove(&sku)).unwrap_or(0);
         BookView::new(book, Some(units))
@@ -151,7 +150,8 @@ async fn list(
     Ok(Json(listing.page(items.collect(), books.next.as_deref())))
 }
 
-/// One book, with what is available of it. One read, as long as the warehouses are known from a moment ago.
+/// One book, with what is available of it. One read, as long as the warehouses are known from a moment ago and there is
+/// some; kits, of which there is none, are looked for after it.
 #[utoipa::path(get, path = "/store/v1/books/{id}", params(("id" = String, Path,)),
     responses((status = 200, body = BookView)))]
 async fn get_one(
@@ -165,15 +165,19 @@ async fn get_one(
 
 async fn read_one(api: &Api, tenant: &TenantId, id: BookId) -> Result<(Versioned<Book>, i64), Problem> {
     let sku = sales::place::sku_of(id).ok_or_else(Problem::not_found)?;
-    let locations = api.registry.recent(tenant).await.map_err(|error| problems::table(&error))?;
+    let places = api.registry.recent(tenant).await.map_err(|error| problems::table(&error))?;
     let mut keys = vec![Book::key(tenant, id)];
-    keys.extend(locations.value.healthy().map(|location| level_key(tenant, location, &sku)));
+    keys.extend(places.keys(tenant, &sku));
     let read = api.table.get_many(&keys, Consistency::Eventual).await.map_err(|error| problems::table(&error))?;
     let mut items = read.into_iter();
     let book = items.next().flatten().ok_or_else(Problem::not_found)?;
     let book = Book::decode(book).map_err(|error| problems::table(&error))?;
     let mut stock = sum(items.flatten()).map_err(|error| problems::table(&error))?;
-    Ok((book, stock.remove(&sku).unwrap_or(0)))
+    if let Some(units) = stock.remove(&sku).filter(|units| *units > 0) {
+        return Ok((book, units));
+    }
+    let made = api.inventory.sellable_kits(tenant, &places, std::slice::from_ref(&sku)).await;
+    Ok((book, made.map_err(|error| problems::table(&error))?.remove(&sku).unwrap_or(0)))
 }
 
 /// Adds a book.

@@ -115,6 +115,11 @@ impl HotList {
         (0..self.find(location, sku).1).map(|shard| location.part(shard))
     }
 
+    /// The shards that new promises of an item at a location are made at, if it has any.
+    pub fn live(&self, location: &LocationId, sku: &Sku) -> impl Iterator<Item = LocationId> {
+        (0..self.find(location, sku).0).map(|shard| location.part(shard))
+    }
+
     /// An item at a location, from the levels that were read.
     pub fn pool(&self, location: &LocationId, sku: &Sku, level: impl Fn(&LocationId) -> Level) -> Pool {
         let (live, _) = self.find(location, sku);

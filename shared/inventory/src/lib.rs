@@ -3,14 +3,15 @@
 //! Pure files: [`balances`], [`level`] (what movements do to balances), [`movement`], [`valuation`] (what they do to cost),
 //! [`ledger`] (hash chain and its proof), [`allocation`] (which location ships what), [`locations`] (which places ship),
 //! [`company`] (whose rules), [`pool`] (an item with its shards), [`kit`], [`reservation`], [`transfer`], [`count`]. Over the
-//! table: the use cases of [`service`] (levels), [`history`] (ledgers), [`value`], [`movements`], [`reservations`], [`hot`],
-//! [`transfers`], [`counts`] and [`adjustments`]; `settle` (what documents have in common) and [`store`] (items and keys).
+//! table: the use cases of [`service`] (levels), [`history`] (ledgers), [`value`], [`appraisal`] (of a company), [`movements`],
+//! [`reservations`], [`hot`], [`sellable`] (what is shown), [`transfers`], [`counts`] and [`adjustments`]; `settle` (what documents have in common) and [`store`] (items and keys).
 //!
 //! It does not know orders, customers or prices: a movement names its source document as text. It does not decide
 //! when stock is promised; `sales` does, and posts the movements in its own transaction.
 
 pub mod adjustments;
 pub mod allocation;
+pub mod appraisal;
 pub mod balances;
 pub mod company;
 pub mod count;
@@ -27,6 +28,7 @@ pub mod movements;
 pub mod pool;
 pub mod reservation;
 pub mod reservations;
+pub mod sellable;
 pub mod service;
 mod settle;
 pub mod store;

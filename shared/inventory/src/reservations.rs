@@ -249,22 +249,26 @@ impl Reservations {
         Ok(self.inventory.table.put(tenant, kit).await?)
     }
 
-    /// A kit, and how many of it a location can sell, if one is named.
+    /// A kit, and how many of it a location can sell, or all that are up.
     pub async fn kit(
         &self,
         tenant: &TenantId,
         location: Option<&LocationId>,
         sku: &Sku,
-    ) -> Result<Option<(Kit, Option<i64>)>, TableError> {
+    ) -> Result<Option<(Kit, i64)>, TableError> {
         let found = self.inventory.table.get::<Kit>(Kit::key_of(tenant, sku), Consistency::Strong).await?;
         let Some(kit) = found.map(|found| found.value) else { return Ok(None) };
-        let Some(location) = location else { return Ok(Some((kit, None))) };
+        let Some(location) = location else {
+            let places = self.inventory.places(tenant).await?;
+            let made = self.inventory.sellable_kits(tenant, &places, std::slice::from_ref(sku)).await?;
+            return Ok(Some((kit, made.get(sku).copied().unwrap_or(0))));
+        };
         let at = |sku: &Sku| (location.clone(), sku.clone());
         let needs = kit.components.iter().map(|(sku, units)| (at(sku), *units)).collect();
         let stock = self.stock(tenant, &needs).await?;
         let sellable =
             kit.sellable(|sku| stock.get(&at(sku)).map_or(0, |places| places.iter().map(Level::available).sum()));
-        Ok(Some((kit, Some(sellable))))
+        Ok(Some((kit, sellable)))
     }
 
     /// Where each item that is needed can be promised: at its level, or, when it is hot, at any shard before that.

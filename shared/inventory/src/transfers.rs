@@ -23,6 +23,7 @@ use crate::transfer::{
 use crate::valuation::{Method, Policy};
 use crate::value::Worth;
 use crate::{CompanyId, LocationId, Sku};
+use futures::future::try_join_all;
 use kernel::{Clock, TenantId, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ use table::{
     Consistency, Entity, GlobalIndex, Item, Key, Page, Partition, Position, Query, TableError, Transaction, Versioned,
     until_written,
 };
+
+/// Transfers whose goods are valued at the same time: each has up to sixteen items.
+const TRANSFERS: usize = 10;
 
 /// Why a step was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -105,23 +109,23 @@ impl Transfers {
         Ok(companies.pop().flatten())
     }
 
-    /// What was on the way between places of a company at `instant`, or of one item of it.
+    /// What was on the way between places of a company at `instant`, or of one item of it: that of some transfers.
     pub async fn on_the_way(
         &self,
         tenant: &TenantId,
-        company: &CompanyId,
-        sku: Option<&Sku>,
+        (company, sku): (&CompanyId, Option<&Sku>),
         instant: Timestamp,
-    ) -> Result<Vec<Worth>, TableError> {
+        start: Option<Position>,
+    ) -> Result<Page<Worth>, TableError> {
         let not_ended = Query::index(GlobalIndex::Gsi2, of_company(tenant, company)).at_least(&[&end(Some(instant))]);
-        let mut worth = Vec::new();
-        for found in self.inventory.table.query_all::<TransferItem>(not_ended).await? {
-            let transfer = Transfer::from(found);
-            for line in transfer.lines.iter().filter(|line| sku.is_none_or(|sku| *sku == line.sku)) {
-                worth.push(self.inventory.worth(tenant, (&transfer.way(), &line.sku), instant).await?);
-            }
+        let page = self.inventory.table.query::<TransferItem>(not_ended.start(start).limit(TRANSFERS)).await?;
+        let mut places: Vec<(LocationId, Sku)> = Vec::new();
+        for transfer in page.items.into_iter().map(Transfer::from) {
+            let lines = transfer.lines.iter().map(|line| &line.sku).filter(|of| sku.is_none_or(|sku| sku == *of));
+            places.extend(lines.map(|sku| (transfer.way(), sku.clone())));
         }
-        Ok(worth)
+        let worth = places.iter().map(|(way, sku)| self.inventory.worth(tenant, (way, sku), instant));
+        Ok(Page { items: try_join_all(worth).await?, next: page.next })
     }
 
     /// A transfer.
@@ -265,7 +269,7 @@ fn on_the_way(source: &Level, way: &LocationId) -> Level {
 
 /// The value that left a level.
 fn value_between(before: &Level, after: &Level) -> Option<Decimal> {
-    after.cost.map(|after| before.cost.map_or(Decimal::ZERO, |before| before.value) - after.value)
+    after.cost.map(|after| before.value() - after.value)
 }
 
 #[derive(Debug, Serialize, Deserialize)]

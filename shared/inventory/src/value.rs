@@ -232,41 +232,12 @@ impl Inventory {
         Ok(cost.and_then(|cost| share(cost, units, left, decimals).ok()))
     }
 
-    /// The value of everything at a location at `instant`, in its company's currency.
-    pub async fn value_of_location(
-        &self,
-        tenant: &TenantId,
-        location: &LocationId,
-        instant: Timestamp,
-    ) -> Result<Decimal, TableError> {
-        let (mut sum, mut start) = (Decimal::ZERO, None);
-        loop {
-            let page = self.worth_of_location(tenant, location, instant, start, 100).await?;
-            sum += page.items.iter().filter_map(|worth| worth.value).sum::<Decimal>();
-            start = page.next;
-            if start.is_none() {
-                return Ok(sum);
-            }
-        }
-    }
-
-    /// The value of every location of a company at `instant`, by location.
-    pub async fn value_of_company(
+    /// The locations of a company, by name.
+    pub(crate) async fn locations_of(
         &self,
         tenant: &TenantId,
         company: &CompanyId,
-        instant: Timestamp,
-    ) -> Result<Vec<(LocationId, Decimal)>, TableError> {
-        let locations = self.locations_of(tenant, company).await?;
-        let mut values = Vec::with_capacity(locations.len());
-        for location in locations {
-            let value = self.value_of_location(tenant, &location, instant).await?;
-            values.push((location, value));
-        }
-        Ok(values)
-    }
-
-    async fn locations_of(&self, tenant: &TenantId, company: &CompanyId) -> Result<Vec<LocationId>, TableError> {
+    ) -> Result<Vec<LocationId>, TableError> {
         let found = self.table.query_all::<Belonging>(Belonging::of(tenant, company)).await?;
         Ok(found.into_iter().map(|found| found.value.location).collect())
     }

@@ -1,24 +1,25 @@
 //! The registry of warehouses: the tenant's locations, written under an optimistic version.
 
 use inventory::locations::TooManyLocations;
+use inventory::sellable::Places;
 use inventory::{Location, LocationId, Locations};
-use kernel::{Clock, TenantId};
-use std::num::NonZeroUsize;
-use std::sync::Arc;
+use kernel::{Clock, TenantId, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use table::{Cached, Consistency, Contended, Table, TableError, Versioned, until_written};
+use table::{Consistency, Contended, Table, TableError, until_written};
 
 /// How old what [`Registry::recent`] knows may be: a small part of the minute between two health checks.
 const RECENT: Duration = Duration::from_secs(10);
-/// Tenants it is known of.
-const TENANTS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+/// Tenants it is known of at a time.
+const TENANTS: usize = 16;
 
 /// The warehouses of every tenant.
 #[derive(Debug, Clone)]
 pub struct Registry {
     table: Table,
     clock: Arc<dyn Clock>,
-    recent: Arc<Cached<Locations>>,
+    recent: Arc<Mutex<BTreeMap<TenantId, (Timestamp, Arc<Places>)>>>,
 }
 
 /// Why the registry was not changed.
@@ -44,14 +45,30 @@ impl From<Contended> for RegistryError {
 impl Registry {
     /// Over this table and clock.
     pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
-        let recent = Arc::new(Cached::new(table.clone(), clock.clone(), TENANTS, RECENT));
-        Self { table, clock, recent }
+        Self { table, clock, recent: Arc::default() }
     }
 
-    /// All warehouses as they were up to ten seconds ago: for showing stock, not for giving it away.
-    pub async fn recent(&self, tenant: &TenantId) -> Result<Arc<Versioned<Locations>>, TableError> {
-        let known = self.recent.get(&Locations::key_of(tenant)).await?;
-        Ok(known.unwrap_or_else(|| Arc::new(Versioned { value: Locations::default(), version: 0 })))
+    /// All warehouses and hot items as they were up to ten seconds ago: for showing stock, not for giving it away.
+    pub async fn recent(&self, tenant: &TenantId) -> Result<Arc<Places>, TableError> {
+        let now = self.clock.now();
+        // A clock that was set back must not keep them for longer.
+        let is_fresh = |read_at| Duration::try_from(now.duration_since(read_at)).is_ok_and(|age| age < RECENT);
+        if let Some((read_at, places)) = self.remembered().get(tenant)
+            && is_fresh(*read_at)
+        {
+            return Ok(Arc::clone(places));
+        }
+        let places = Arc::new(Places::read(&self.table, tenant).await?);
+        let mut remembered = self.remembered();
+        if remembered.len() >= TENANTS {
+            remembered.clear();
+        }
+        remembered.insert(tenant.clone(), (now, Arc::clone(&places)));
+        Ok(places)
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, BTreeMap<TenantId, (Timestamp, Arc<Places>)>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All warehouses.

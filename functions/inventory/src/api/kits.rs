@@ -45,7 +45,8 @@ struct KitView {
     #[schema(value_type = String)]
     sku: Sku,
     components: Vec<Component>,
-    /// How many can be made of what is available at the location that was asked about.
+    /// How many can be made of what is available at the location that was asked about, or at all that are up: a kit leaves
+    /// whole, so each is made at one location.
     #[serde(skip_serializing_if = "Option::is_none")]
     sellable: Option<i64>,
 }
@@ -76,12 +77,12 @@ async fn put(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct At {
-    /// Where it is to be sold.
+    /// Where it is to be sold; anywhere unless given.
     #[param(value_type = Option<String>)]
     location: Option<LocationId>,
 }
 
-/// A kit, and how many of it a location can sell.
+/// A kit, and how many of it can be sold.
 #[utoipa::path(get, path = "/inventory/v1/kits/{sku}", params(("sku" = String, Path,), At),
     responses((status = 200, body = KitView)))]
 async fn get_one(
@@ -92,5 +93,5 @@ async fn get_one(
 ) -> Result<Json<KitView>, Problem> {
     let found = api.reservations.kit(&caller.tenant, location.as_ref(), &sku).await;
     let (kit, sellable) = found.map_err(|error| problems::table(&error))?.ok_or_else(Problem::not_found)?;
-    Ok(Json(KitView::new(kit, sellable)))
+    Ok(Json(KitView::new(kit, Some(sellable))))
 }

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::StatusCode;
+use inventory::appraisal::{Appraisal, AppraisalError, WORK};
 use inventory::valuation::{Method, Policy};
 use inventory::value::Worth;
 use inventory::{Company, CompanyId, LocationId, Sku};
@@ -55,10 +56,10 @@ struct Valuation {
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     items: Vec<ValueRow>,
-    /// Of goods on their way from one location of the company to another; not in the rows.
+    /// Of goods on their way from one location of the company to another; not in the rows, and only on the last page.
     #[serde(rename = "onTheWay", skip_serializing_if = "Option::is_none")]
     on_the_way: Option<AmountView>,
-    /// Of all rows and of what was on the way; only where they are all in one answer.
+    /// Of a company: the rows of all pages and what was on the way; only on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<AmountView>,
     /// Send it as `cursor` to get the next page; absent on the last one.
@@ -105,7 +106,7 @@ struct Next {
 }
 
 /// What stock was worth at an instant: of a location by item, of a company by location, of an item by location of a company.
-/// The answer for a whole company reads every item it holds.
+/// A company is valued in pieces: a page may have fewer rows than its limit, or none, and still a `next`.
 #[utoipa::path(get, path = "/inventory/v1/valuation", params(Scope, PageParams),
     responses((status = 200, body = Valuation)))]
 async fn valuation(
@@ -118,7 +119,17 @@ async fn valuation(
     let next: Option<Next> = listing.start(|bytes| serde_json::from_slice(bytes))?;
     let at = next.as_ref().map(|next| next.at).or(*at).unwrap_or_else(|| api.clock.now());
     match (company, sku, location) {
-        (Some(company), sku, None) => Ok(Json(api.of_company(tenant, company, sku.as_ref(), at).await?)),
+        (Some(company), sku, None) => {
+            let so_far = next.map(|next| serde_json::from_slice(&next.position)).transpose();
+            let mut so_far = so_far.map_err(|_| Problem::bad_request("invalid_cursor"))?.unwrap_or_default();
+            let of = (company, sku.as_ref());
+            let mut valuation = api.of_company(tenant, of, at, &mut so_far, listing.limit()).await?;
+            let next = (!so_far.ended).then(|| serde_json::to_vec(&so_far)).transpose();
+            let next = next.map_err(|error| Problem::internal(&error))?.map(|position| Next { at, position });
+            let next = next.and_then(|next| serde_json::to_vec(&next).ok());
+            valuation.next = listing.page(Vec::<ValueRow>::new(), next.as_deref()).next;
+            Ok(Json(valuation))
+        }
         (None, None, Some(location)) => {
             let start = next.map(|next| Position::from_bytes(&next.position)).transpose();
             let start = start.map_err(|_| Problem::bad_request("invalid_cursor"))?;
@@ -147,26 +158,39 @@ impl Api {
     async fn of_company(
         &self,
         tenant: &TenantId,
-        id: &CompanyId,
-        sku: Option<&Sku>,
+        (id, sku): (&CompanyId, Option<&Sku>),
         at: Timestamp,
+        so_far: &mut Appraisal,
+        limit: usize,
     ) -> Result<Valuation, Problem> {
         let currency = self.known_company(tenant, id).await?.currency;
-        let (items, total): (Vec<ValueRow>, Decimal) = if let Some(sku) = sku {
-            let rows = self.inventory.worth_of_item(tenant, id, sku, at).await;
-            let rows = rows.map_err(|error| problems::table(&error))?;
-            let total = rows.iter().filter_map(|worth| worth.value).sum();
-            (rows.into_iter().map(|worth| ValueRow::of_item(worth, Some(currency))).collect(), total)
-        } else {
-            let rows = self.inventory.value_of_company(tenant, id, at).await;
-            let rows = rows.map_err(|error| problems::table(&error))?;
-            let total = rows.iter().map(|(_, value)| value).sum();
-            (rows.into_iter().map(|row| ValueRow::of_location(row, currency)).collect(), total)
+        let items = match sku {
+            _ if so_far.located => Vec::new(),
+            Some(sku) => {
+                let rows = self.inventory.worth_of_item(tenant, id, sku, at).await;
+                let rows = rows.map_err(|error| problems::table(&error))?;
+                so_far.total = rows.iter().filter_map(|worth| worth.value).sum();
+                so_far.located = true;
+                rows.into_iter().map(|worth| ValueRow::of_item(worth, Some(currency))).collect()
+            }
+            None => {
+                let rows = self.inventory.appraise(tenant, id, at, so_far, (limit, WORK)).await.map_err(refused)?;
+                rows.into_iter().map(|row| ValueRow::of_location(row, currency)).collect()
+            }
         };
-        let moving = self.transfers.on_the_way(tenant, id, sku, at).await.map_err(|error| problems::table(&error))?;
-        let moving: Decimal = moving.iter().filter_map(|worth| worth.value).sum();
-        let shown = |amount| Some(AmountView::new(amount, currency));
-        Ok(Valuation { at, items, on_the_way: shown(moving), total: shown(total + moving), next: None })
+        if so_far.located {
+            self.transfers.appraise(tenant, (id, sku), at, so_far, WORK).await.map_err(refused)?;
+        }
+        let shown = |amount| so_far.ended.then(|| AmountView::new(amount, currency));
+        let (on_the_way, total) = (shown(so_far.on_the_way), shown(so_far.total + so_far.on_the_way));
+        Ok(Valuation { at, items, on_the_way, total, next: None })
+    }
+}
+
+fn refused(error: AppraisalError) -> Problem {
+    match error {
+        AppraisalError::Position(_) => Problem::bad_request("invalid_cursor"),
+        AppraisalError::Table(error) => problems::table(&error),
     }
 }
 

@@ -154,7 +154,11 @@ async fn a_kit_sells_as_many_as_its_components_allow_and_holds_them() {
     world.put("/kits/set", None, &parts).await.ok();
     let kit = world.get("/kits/set?location=alpha").await.ok();
     assert_eq!((&kit["sellable"], &kit["components"]), (&json!(2), &parts["components"]));
-    assert!(world.get("/kits/set").await.ok()["sellable"].is_null());
+    world.stocked("beta", "cup", 9).await;
+    world.stocked("beta", "plate", 1).await;
+    // Each kit is made at one place: the cups at beta are of no use for the plates at alpha.
+    world.registered(&["alpha", "beta"]).await;
+    assert_eq!(world.get("/kits/set").await.ok()["sellable"], 3);
     let wanted = json!({
         "lines": [
             { "location": "alpha", "sku": "set", "quantity": 1 }, { "location": "alpha", "sku": "cup", "quantity": 6 },
@@ -269,4 +273,41 @@ async fn a_company_is_made_once_and_keeps_its_rules() {
     world.post("/companies", "k", &other).await.ok();
     let taken = world.put("/locations/alpha/company", None, &json!({ "company": "other" })).await;
     assert_eq!(taken.refusal(), (409, "other_company"));
+}
+
+#[tokio::test]
+async fn what_would_be_sent_from_where_is_tried_out_by_every_strategy() {
+    let world = World::new().await;
+    world.registered(&["alpha", "beta"]).await;
+    for (location, sku, units) in [("alpha", "a", 3), ("alpha", "b", 1), ("beta", "a", 5), ("beta", "b", 9)] {
+        world.stocked(location, sku, units).await;
+    }
+    let tried = async |rest: &str| {
+        let answer = world.get(&format!("/allocations?lines={rest}")).await.ok();
+        let parcels = answer["parcels"].as_array().unwrap().iter().map(|parcel| {
+            let lines = parcel["lines"].as_array().unwrap().iter();
+            let lines = lines.map(|line| format!("{}{}", line["quantity"], line["sku"].as_str().unwrap()));
+            format!("{} {}", parcel["location"].as_str().unwrap(), lines.collect::<Vec<_>>().join(" "))
+        });
+        parcels.collect::<Vec<_>>()
+    };
+    let before = world.everything();
+    assert_eq!(tried("a:3,b:1").await, ["beta 3a 1b"]);
+    assert_eq!(tried("a:3,b:1&strategy=SINGLE_LOCATION_FIRST").await, ["beta 3a 1b"]);
+    assert_eq!(tried("a:3,b:1&strategy=PRIORITY&priority=alpha,beta").await, ["alpha 3a 1b"]);
+    assert_eq!(tried("a:4,b:1&strategy=PRIORITY&priority=alpha").await, ["alpha 3a 1b", "beta 1a"]);
+    assert_eq!(tried("a:6&strategy=HIGHEST_STOCK").await, ["beta 5a", "alpha 1a"]);
+    let near = "strategy=NEAREST&to=51.5:-0.12&places=alpha:53.48:-2.24,beta:51.45:-0.97";
+    assert_eq!(tried(&format!("a:1&{near}")).await, ["beta 1a"]);
+    let short = world.get("/allocations?lines=a:9,b:1").await.ok();
+    assert_eq!(short["shortages"], json!([{ "sku": "a", "requested": 9, "available": 8 }]));
+    assert_eq!((&short["parcels"], &short["strategy"]), (&json!([]), &json!("FEWEST_PARCELS")));
+    assert!(world.everything() == before, "nothing is promised");
+    let parts = json!({ "components": [{ "sku": "a", "units": 2 }, { "sku": "b", "units": 1 }] });
+    world.put("/kits/set", None, &parts).await.ok();
+    assert_eq!(tried("set:3").await, ["beta 2set", "alpha 1set"]);
+    assert_eq!(world.get("/allocations?lines=set:1,a:1").await.refusal(), (422, "shared_components"));
+    world.put("/levels/alpha/a/shards", None, &json!({ "shards": 2 })).await.ok();
+    world.inventory.rebalance_all(&super::world::tenant(), "test", kernel::Timestamp::UNIX_EPOCH).await.unwrap();
+    assert_eq!(tried("a:8").await.len(), 2, "what shards have is counted");
 }

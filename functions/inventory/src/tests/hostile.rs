@@ -48,6 +48,7 @@ fn gets() -> Vec<String> {
         "/counts".to_owned(),
         format!("/counts/{}", none("cnt")),
         "/count-rules".to_owned(),
+        "/allocations?lines=a:1".to_owned(),
     ]
 }
 
@@ -366,6 +367,17 @@ async fn questions_that_make_no_sense_are_refused() {
         ("/transfers?limit=201", 400, "validation_failed"),
         ("/transfers/trf_1", 404, "not_found"),
         ("/counts/trf_00000000000000000000000000", 404, "not_found"),
+        ("/allocations", 400, "validation_failed"),
+        ("/allocations?lines=", 400, "validation_failed"),
+        ("/allocations?lines=a", 400, "validation_failed"),
+        ("/allocations?lines=a:0", 400, "validation_failed"),
+        ("/allocations?lines=a:1,a:1", 400, "validation_failed"),
+        ("/allocations?lines=a:1&strategy=LUCK", 400, "validation_failed"),
+        ("/allocations?lines=a:1&strategy=PRIORITY", 400, "validation_failed"),
+        ("/allocations?lines=a:1&strategy=NEAREST", 400, "validation_failed"),
+        ("/allocations?lines=a:1&strategy=NEAREST&to=91:0", 400, "validation_failed"),
+        ("/allocations?lines=a:1&to=1e9:0", 400, "validation_failed"),
+        ("/allocations?lines=a:1&places=alpha:1", 400, "validation_failed"),
     ];
     for (path, status, code) in cases {
         refused(&world, Some(ADMIN), get(path), status, code).await;

@@ -171,6 +171,34 @@ async fn value_at_an_instant_by_item_location_and_company() {
 }
 
 #[tokio::test]
+async fn a_company_is_valued_in_pages_with_its_total_on_the_last_one() {
+    let world = World::new().await;
+    for (location, cost) in [("alpha", "10.00"), ("beta", "40.00")] {
+        let received = json!({ "kind": "goodsReceived", "quantity": 2, "cost": gbp(cost) });
+        world.moved(location, location, "a", received).await;
+    }
+    let body = json!({ "from": "alpha", "to": "beta", "lines": [{ "sku": "a", "quantity": 1 }] });
+    let transfer = world.post("/transfers", "k", &body).await.ok();
+    let steps = format!("/transfers/{}/actions", transfer["id"].as_str().unwrap());
+    for kind in ["approve", "send"] {
+        world.act(&steps, &json!({ "kind": kind })).await.ok();
+    }
+    let first = world.get("/valuation?company=acme&limit=1").await.ok();
+    assert_eq!(first["items"], json!([{ "location": "alpha", "value": gbp("5.00") }]));
+    assert_eq!((&first["total"], &first["onTheWay"]), (&json!(null), &json!(null)));
+    // What moves meanwhile is of no account: it is the value at one instant.
+    world.clock.advance(std::time::Duration::from_secs(60));
+    world.moved("s", "beta", "a", json!({ "kind": "issued", "quantity": 2 })).await;
+    let next = first["next"].as_str().unwrap();
+    let last = world.get(&format!("/valuation?company=acme&limit=1&cursor={next}")).await.ok();
+    assert_eq!(last["items"], json!([{ "location": "beta", "value": gbp("40.00") }]));
+    assert_eq!((&last["at"], &last["next"]), (&first["at"], &json!(null)));
+    assert_eq!((&last["total"], &last["onTheWay"]), (&gbp("50.00"), &gbp("5.00")));
+    let wrong = world.get(&format!("/valuation?location=alpha&cursor={next}")).await;
+    assert_eq!(wrong.refusal(), (400, "invalid_cursor"));
+}
+
+#[tokio::test]
 async fn balances_at_an_instant_are_what_the_replayed_ledger_says() {
     let world = World::new().await;
     for n in 0..12_i64 {

@@ -7,8 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use inventory::Inventory;
-use kernel::{ManualClock, TenantId};
+use inventory::{Inventory, Locations};
+use kernel::{Clock as _, ManualClock, TenantId};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use table::Table;
@@ -148,6 +148,15 @@ impl World {
     pub(crate) async fn stocked(&self, location: &str, sku: &str, quantity: i64) {
         let key = format!("stock {location} {sku}").replace(' ', "-");
         self.moved(&key, location, sku, json!({ "kind": "goodsReceived", "quantity": quantity })).await;
+    }
+
+    /// These places are up and ship.
+    pub(crate) async fn registered(&self, locations: &[&str]) {
+        let mut all = Locations::default();
+        for id in locations {
+            all.register(id.parse().unwrap(), (*id).to_owned(), format!("http://{id}"), self.clock.now()).unwrap();
+        }
+        Table::new(self.dynamo.client(), "crossdock").put(&tenant(), &all).await.unwrap();
     }
 
     pub(crate) async fn level(&self, location: &str, sku: &str) -> Value {

@@ -117,6 +117,44 @@ async fn a_book_shows_what_can_be_ordered_of_it() {
 }
 
 #[tokio::test]
+async fn a_hot_book_shows_its_shards_and_a_kit_what_can_be_made_at_one_place_or_another() {
+    let world = World::new().await;
+    let tenant = super::world::tenant();
+    let (alpha, beta) = ("alpha".parse().unwrap(), "beta".parse().unwrap());
+    let isbn: inventory::Sku = ISBN.parse().unwrap();
+    let hot = world.api.inventory.make_hot(&tenant, &alpha, &isbn, 3).await.unwrap();
+    world.api.inventory.rebalance(&tenant, &hot, "test", kernel::Timestamp::UNIX_EPOCH).await.unwrap();
+    let box_set: inventory::Sku = "9780000000019".parse().unwrap();
+    let row = json!({
+        "isbn": box_set, "title": "Odyssey, a box", "authors": ["Homer"],
+        "price": { "amount": "30.00", "currency": "GBP" },
+    });
+    let created = world.post(ADMIN, "/store/v1/books", &row).await;
+    let path = format!("/store/v1/books/{}", created.body["id"].as_str().unwrap());
+    assert_eq!(world.get(ALICE, &path).await.body["available"], 0, "nothing is known of it yet");
+    let slip: inventory::Sku = "slipcase".parse().unwrap();
+    let posting = inventory::Posting {
+        source: "opening".into(),
+        actor: "setup".into(),
+        reason: None,
+        effective_at: kernel::Timestamp::UNIX_EPOCH,
+    };
+    for (place, sku, on_hand) in [(&alpha, &slip, 2), (&beta, &slip, 9), (&beta, &isbn, 3)] {
+        let count = inventory::Movement::Counted { on_hand };
+        world.api.inventory.post(&tenant, (place, sku), &count, &posting, &|_| None).await.unwrap();
+    }
+    let kit = inventory::kit::Kit::new(box_set, vec![(isbn, 2), (slip, 1)]).unwrap();
+    world.api.table.put(&tenant, &kit).await.unwrap();
+    // Seven copies at alpha, over its shards, and three at beta: two boxes there, and one here.
+    assert_eq!(world.get(ALICE, &path).await.body["available"], 3);
+    let single = format!("/store/v1/books/{}", world.book);
+    assert_eq!(world.get(ALICE, &single).await.body["available"], 10);
+    let found = world.get(ALICE, "/store/v1/books?q=odyss").await;
+    let shown: Vec<_> = found.body["items"].as_array().unwrap().iter().map(|book| book["available"].clone()).collect();
+    assert_eq!(shown, [json!(3), json!(10)], "{}", found.body);
+}
+
+#[tokio::test]
 async fn a_book_that_is_off_offer_cannot_be_ordered() {
     let world = World::new().await;
     let path = format!("/store/v1/books/{}", world.book);

@@ -124,6 +124,7 @@ pub const CATALOGUE: &[Permission] = &[
             "GET /inventory/v1/counts",
             "GET /inventory/v1/counts/{id}",
             "GET /inventory/v1/count-rules",
+            "GET /inventory/v1/allocations",
         ],
     ),
     permission(

@@ -1,4 +1,5 @@
 use super::*;
+use crate::appraisal::Appraisal;
 use crate::movement::Condition;
 use crate::valuation::Policy;
 use table::Table;
@@ -128,8 +129,8 @@ async fn value_is_known_as_of_an_instant_per_item_location_and_company() {
     inventory.book(&tenant(), (&at.0, &at.1), &received, &posting(15), &|_| None).await.unwrap();
     let value = async |second: i64| {
         let instant = Timestamp::from_second(second).unwrap();
-        let by_location = inventory.value_of_company(&tenant(), &acme(), instant).await.unwrap();
-        by_location.into_iter().map(|(_, value)| value.to_string()).collect::<Vec<_>>()
+        let values = pieces(&inventory, instant, (9, 9)).await;
+        values.into_iter().map(|(_, value)| value.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(value(9).await, ["0", "0"]);
     assert_eq!(value(15).await, ["100", "7"]);
@@ -137,6 +138,43 @@ async fn value_is_known_as_of_an_instant_per_item_location_and_company() {
     let instant = Timestamp::from_second(20).unwrap();
     let rows = inventory.worth_of_location(&tenant(), &alpha(), instant, None, 10).await.unwrap().items;
     assert_eq!((rows[0].on_hand, rows[0].value, rows[0].seq), (5, Some(Decimal::from(50)), 2));
+}
+
+/// The value of each location of the company, piece by piece.
+async fn pieces(inventory: &Inventory, instant: Timestamp, piece: (usize, usize)) -> Vec<(LocationId, Decimal)> {
+    let (mut so_far, mut rows) = (Appraisal::default(), Vec::new());
+    while !so_far.located {
+        let before = so_far.clone();
+        let next = inventory.appraise(&tenant(), &acme(), instant, &mut so_far, piece).await.unwrap();
+        assert!(next.len() <= piece.0 && so_far != before, "every piece goes on: {so_far:?}");
+        so_far = serde_json::from_value(serde_json::to_value(so_far).unwrap()).unwrap();
+        rows.extend(next);
+    }
+    assert_eq!(so_far.total, rows.iter().map(|(_, value)| value).sum());
+    rows
+}
+
+#[tokio::test]
+async fn a_company_is_worth_the_same_in_whatever_pieces_it_is_valued() {
+    let inventory = world(&FaultInjector::new(), Method::MovingAverage).await;
+    let places: Vec<LocationId> = ["alpha", "beta", "delta", "gamma"].map(|name| name.parse().unwrap()).into();
+    for place in &places[1..] {
+        inventory.assign(&tenant(), place, &acme()).await.unwrap();
+    }
+    // Nothing is at delta.
+    for (place, items) in [(&places[0], 7), (&places[1], 1), (&places[3], 3)] {
+        for n in 0..items {
+            let at = (place, &format!("i{n}").parse().unwrap());
+            inventory.book(&tenant(), at, &[receipt(2, 10 + n)], &posting(15), &|_| None).await.unwrap();
+        }
+    }
+    let instant = Timestamp::from_second(20).unwrap();
+    let whole = pieces(&inventory, instant, (9, 99)).await;
+    let values: Vec<String> = whole.iter().map(|(_, value)| value.to_string()).collect();
+    assert_eq!(values, ["91", "10", "0", "33"]);
+    for piece in [(1, 1), (1, 99), (9, 1), (2, 2), (2, 3), (9, 4), (3, 7), (9, 8)] {
+        assert_eq!(pieces(&inventory, instant, piece).await, whole, "{piece:?}");
+    }
 }
 
 #[tokio::test]
