@@ -61,8 +61,7 @@ fn subscribed(
     let filter = json!({ "type": ["inventory.level.changed.v1"] });
     let attributes = json!({ "RawMessageDelivery": "true", "FilterPolicy": filter.to_string() });
     let endpoint = &found["Attributes"]["QueueArn"];
-    let subscription =
-        json!({ "TopicArn": topic, "Protocol": "sqs", "Endpoint": endpoint, "Attributes": attributes });
+    let subscription = json!({ "TopicArn": topic, "Protocol": "sqs", "Endpoint": endpoint, "Attributes": attributes });
     call("sns", "subscribe", &subscription)?;
     Ok(queue)
 }

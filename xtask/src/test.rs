@@ -101,10 +101,8 @@ fn cdk(project: &Project) -> anyhow::Result<()> {
 /// Stops what it started, also when something went wrong.
 fn end_to_end(project: &Project) -> anyhow::Result<()> {
     down::run()?;
-    let result = up::run()
-        .and_then(|()| oidc::run(project))
-        .and_then(|()| feed::run(project))
-        .and_then(|()| contract::check());
+    let result =
+        up::run().and_then(|()| oidc::run(project)).and_then(|()| feed::run(project)).and_then(|()| contract::check());
     down::run()?;
     result
 }

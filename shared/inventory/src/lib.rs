@@ -4,7 +4,7 @@
 //! [`ledger`] (hash chain and its proof), [`allocation`] (which location ships what), [`locations`] (which places ship),
 //! [`company`] (whose rules), [`pool`] (an item with its shards), [`kit`], [`reservation`], [`transfer`], [`count`]. Over the
 //! table: the use cases of [`service`] (levels), [`history`] (ledgers), [`value`], [`appraisal`] (of a company), [`movements`],
-//! [`reservations`], [`hot`], [`sellable`] (what is shown), [`transfers`], [`counts`] and [`adjustments`]; `settle` (what documents have in common) and [`store`] (items and keys).
+//! [`reservations`], [`hot`], [`sellable`] (what is shown), [`transfers`], [`counts`] and [`adjustments`]; `settle` (what documents have in common) and [`store`] (items and keys). For the edge: [`told`].
 //!
 //! It does not know orders, customers or prices: a movement names its source document as text. It does not decide
 //! when stock is promised; `sales` does, and posts the movements in its own transaction.
@@ -32,6 +32,7 @@ pub mod sellable;
 pub mod service;
 mod settle;
 pub mod store;
+pub mod told;
 pub mod transfer;
 pub mod transfers;
 pub mod valuation;

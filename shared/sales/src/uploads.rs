@@ -89,10 +89,9 @@ impl Sales {
             return self.table.put(tenant, &file).await;
         }
         self.table.put(tenant, &Upload(file.clone())).await?;
-        self.keep(tenant, &file, &from).await.map_err(|error| match error {
-            NoteError::Table(error) => error,
-            lost => TableError::Unavailable(lost.into()),
-        })
+        let refused =
+            |error| if let NoteError::Table(error) = error { error } else { TableError::Unavailable(error.into()) };
+        self.keep(tenant, &file, &from).await.map_err(refused)
     }
 
     /// Keeps a copy of an object as the content of a file, of which there is an [`Upload`].

@@ -14,12 +14,15 @@ const RECENT: Duration = Duration::from_secs(10);
 /// Tenants it is known of at a time.
 const TENANTS: usize = 16;
 
+/// What was read of each tenant, and when.
+type Recent = BTreeMap<TenantId, (Timestamp, Arc<Places>)>;
+
 /// The warehouses of every tenant.
 #[derive(Debug, Clone)]
 pub struct Registry {
     table: Table,
     clock: Arc<dyn Clock>,
-    recent: Arc<Mutex<BTreeMap<TenantId, (Timestamp, Arc<Places>)>>>,
+    recent: Arc<Mutex<Recent>>,
 }
 
 /// Why the registry was not changed.
@@ -67,7 +70,7 @@ impl Registry {
         Ok(places)
     }
 
-    fn remembered(&self) -> MutexGuard<'_, BTreeMap<TenantId, (Timestamp, Arc<Places>)>> {
+    fn remembered(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -53,6 +53,16 @@ impl LocalDynamo {
         self
     }
 
+    /// Every item of a table as text, in an order of its own: for what must not have changed.
+    #[must_use]
+    pub fn everything(&self, table: &str) -> Vec<String> {
+        let page = self.execute("Scan", serde_json::json!({ "TableName": table }));
+        assert!(page["LastEvaluatedKey"].is_null(), "the tests' tables fit in one page");
+        let mut items: Vec<String> = page["Items"].as_array().unwrap().iter().map(Value::to_string).collect();
+        items.sort();
+        items
+    }
+
     /// Creates the product's table, with its indexes and its stream, under `name`.
     pub fn create_table(&self, name: &str) {
         self.execute("CreateTable", table_schema(name));

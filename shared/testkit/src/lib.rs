@@ -6,6 +6,7 @@
 //! - [`LocalBucket`]: S3 in memory.
 //! - [`LocalQueues`]: SNS and SQS in memory, drained as Lambda drains them.
 //! - [`StreamSimulator`]: the table's change stream, delivered by AWS's rules.
+//! - [`send`]: requests to a router; [`FixedSecret`] for it.
 //! - [`Server`]: any of them on a TCP port, for programs that run on their own.
 //!
 //! What it deliberately does not do: judge timing or throughput, check IAM, or know anything of commerce.
@@ -22,6 +23,7 @@ mod faults;
 mod fixtures;
 mod pattern;
 mod queues;
+mod router;
 mod schema;
 mod server;
 mod stream;
@@ -33,6 +35,7 @@ pub use faults::{Call, Capacity, Crashed, Effect, FaultInjector, Side, crash_poi
 pub use fixtures::{clock, recorded_event, rng, tenant};
 pub use kernel::ManualClock;
 pub use queues::{LocalQueues, Pumped, Waiting};
+pub use router::{Answer, FixedSecret, send};
 pub use schema::table_schema;
 pub use server::Server;
 pub use stream::{Delivered, GivenUp, Reason, StreamSimulator};

@@ -1,6 +1,7 @@
 //! What every error of the use cases is over HTTP. The only place that knows.
 
 use http::StatusCode;
+use inventory::told::Told;
 use inventory::{Refusal, StockError};
 use table::{InvalidPosition, TableError};
 use web::{FieldError, Problem};
@@ -38,18 +39,10 @@ pub(crate) fn stock(error: &StockError) -> Problem {
 }
 
 fn refused(refusal: &Refusal) -> Problem {
-    let problem = match refusal {
-        Refusal::InsufficientStock { available, .. } => {
-            Problem::conflict("insufficient_stock").with("available", *available)
-        }
-        Refusal::NotCommitted { committed, .. } => Problem::conflict("not_committed").with("committed", *committed),
-        Refusal::OutOfRange(_) => Problem::unprocessable("stock_out_of_range"),
-        Refusal::NoChange => Problem::conflict("no_change"),
-        Refusal::NotHeld { bucket, held, .. } => Problem::conflict("not_held").with(bucket, *held),
-        Refusal::Frozen(count) => Problem::conflict("stock_frozen").with("countId", count.as_str()),
-        Refusal::NotValued | Refusal::Cost(_) => Problem::conflict("cost_not_bookable"),
-    };
-    problem.detail(refusal.to_string())
+    let Told { code, is_conflict, fact } = refusal.told();
+    let problem = if is_conflict { Problem::conflict(code) } else { Problem::unprocessable(code) };
+    let problem = problem.detail(refusal.to_string());
+    fact.into_iter().fold(problem, |problem, (name, value)| problem.with(name, value))
 }
 
 pub(crate) fn table(error: &TableError) -> Problem {

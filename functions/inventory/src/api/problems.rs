@@ -9,9 +9,9 @@ use inventory::movements::MovementError;
 use inventory::reservation::{NotAllowed, Shortage, State};
 use inventory::reservations::{KitError, ReservationError};
 use inventory::service::BackorderError;
+use inventory::told::Told;
 use inventory::transfer::TransferRefused;
 use inventory::transfers::TransferError;
-use inventory::valuation::Unvaluable;
 use inventory::value::CompanyError;
 use inventory::{Refusal, StockError};
 use serde::Serialize;
@@ -36,27 +36,10 @@ pub(crate) fn stock(error: &StockError) -> Problem {
 }
 
 fn refused(refusal: &Refusal) -> Problem {
-    let problem = match refusal {
-        Refusal::InsufficientStock { available, .. } => {
-            Problem::conflict("insufficient_stock").with("available", *available)
-        }
-        Refusal::NotCommitted { committed, .. } => Problem::conflict("not_committed").with("committed", *committed),
-        Refusal::OutOfRange(_) => Problem::unprocessable("stock_out_of_range"),
-        Refusal::NoChange => Problem::conflict("no_change"),
-        Refusal::NotHeld { bucket, held, .. } => Problem::conflict("not_held").with(bucket, *held),
-        Refusal::Frozen(count) => Problem::conflict("stock_frozen").with("countId", count.as_str()),
-        Refusal::NotValued => return super::amounts::not_valued(),
-        Refusal::Cost(cost) => match cost {
-            Unvaluable::Quantity => Problem::unprocessable("stock_out_of_range"),
-            Unvaluable::Negative => Problem::conflict("insufficient_stock"),
-            Unvaluable::TooLarge => Problem::unprocessable("amount_too_large"),
-            Unvaluable::NegativeCost => Problem::unprocessable("negative_cost"),
-            Unvaluable::LayersNeeded => Problem::conflict("too_many_layers"),
-            Unvaluable::ReceiptNeeded => Problem::unprocessable("receipt_needed"),
-            Unvaluable::NoStandard => Problem::conflict("no_standard_cost"),
-        },
-    };
-    problem.detail(refusal.to_string())
+    let Told { code, is_conflict, fact } = refusal.told();
+    let problem = if is_conflict { Problem::conflict(code) } else { Problem::unprocessable(code) };
+    let problem = problem.detail(refusal.to_string());
+    fact.into_iter().fold(problem, |problem, (name, value)| problem.with(name, value))
 }
 
 /// A step that the state of a document does not allow.

@@ -2,20 +2,16 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::BodyExt as _;
+use http::{Method, Request};
 use inventory::{Inventory, Locations};
 use kernel::{Clock as _, ManualClock, TenantId};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use table::Table;
-use testkit::LocalDynamo;
-use tower::ServiceExt as _;
-use web::secret::Secret;
-use web::{BoxError, Caller, Cors};
+pub(crate) use testkit::Answer;
+use testkit::{FixedSecret, LocalDynamo};
+use web::Cors;
 
 use crate::{Api, ReservationsApi};
 
@@ -27,39 +23,6 @@ pub(crate) const BASE: &str = "/inventory/v1";
 
 pub(crate) fn tenant() -> TenantId {
     "books.test".parse().unwrap()
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Value,
-}
-
-impl Answer {
-    /// The body of what was done.
-    pub(crate) fn ok(self) -> Value {
-        assert!(self.status.is_success(), "{self:?}");
-        self.body
-    }
-
-    pub(crate) fn refusal(&self) -> (u16, &str) {
-        (self.status.as_u16(), self.body["code"].as_str().unwrap_or_default())
-    }
-}
-
-struct CursorSecret;
-
-#[async_trait]
-impl Secret for CursorSecret {
-    async fn read(&self) -> Result<SecretString, BoxError> {
-        Ok("0123456789-0123456789-0123456789".into())
-    }
-
-    async fn refresh(&self) -> Result<SecretString, BoxError> {
-        self.read().await
-    }
 }
 
 pub(crate) struct World {
@@ -92,7 +55,7 @@ impl World {
     pub(crate) fn over(dynamo: LocalDynamo, clock: Arc<ManualClock>) -> Self {
         dynamo.create_table("crossdock");
         let table = Table::new(dynamo.client(), "crossdock");
-        let api = Arc::new(Api::new(table.clone(), clock.clone(), Arc::new(CursorSecret)));
+        let api = Arc::new(Api::new(table.clone(), clock.clone(), Arc::new(FixedSecret)));
         let reservations = Arc::new(ReservationsApi::new(table.clone(), clock.clone()));
         let router = crate::levels_api(api.clone())
             .merge(crate::documents_api(api))
@@ -109,15 +72,9 @@ impl World {
         &self,
         tenant: TenantId,
         caller: Option<(&str, &str)>,
-        mut request: Request<Body>,
+        request: Request<Body>,
     ) -> Answer {
-        if let Some((principal, role)) = caller {
-            let caller = Caller { principal: principal.to_owned(), role: role.to_owned(), tenant };
-            request.extensions_mut().insert(caller);
-        }
-        let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: head.status, headers: head.headers, body: serde_json::from_slice(&body).unwrap_or_default() }
+        testkit::send(&self.router, tenant, caller, request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -170,11 +127,7 @@ impl World {
 
     /// Everything in the table.
     pub(crate) fn everything(&self) -> Vec<String> {
-        let page = self.dynamo.execute("Scan", json!({ "TableName": "crossdock" }));
-        assert!(page["LastEvaluatedKey"].is_null(), "the tests' tables fit in one page");
-        let mut items: Vec<String> = page["Items"].as_array().unwrap().iter().map(Value::to_string).collect();
-        items.sort();
-        items
+        self.dynamo.everything("crossdock")
     }
 }
 

@@ -5,18 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::BodyExt as _;
+use http::{Method, Request, StatusCode};
 use inventory::{Inventory, Locations, Movement, Observation, Posting};
 use kernel::{Clock, Context, ManualClock, Money, TenantId};
 use sales::{Authorization, Figure, Intent, OrderId, Payment, PaymentProvider, ProviderUnavailable, Report, Sales};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use table::Table;
-use testkit::{FaultInjector, LocalBucket, LocalDynamo};
-use tower::ServiceExt as _;
-use web::secret::Secret;
-use web::{BoxError, Caller, Cors};
+pub(crate) use testkit::Answer;
+use testkit::{FaultInjector, FixedSecret, LocalBucket, LocalDynamo};
+use web::Cors;
 
 use crate::Api;
 
@@ -28,27 +25,6 @@ pub(crate) const ORDERS: &str = "/sales/v1/orders";
 
 pub(crate) fn tenant() -> TenantId {
     "books.test".parse().unwrap()
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Value,
-}
-
-struct CursorSecret;
-
-#[async_trait]
-impl Secret for CursorSecret {
-    async fn read(&self) -> Result<SecretString, BoxError> {
-        Ok("0123456789-0123456789-0123456789".into())
-    }
-
-    async fn refresh(&self) -> Result<SecretString, BoxError> {
-        self.read().await
-    }
 }
 
 /// Approves everything but `tok_down`, at which it is silent.
@@ -104,19 +80,13 @@ impl World {
         Inventory::new(table.clone()).post(&tenant(), place, &count, &posting, &|_| None).await.unwrap();
         let files = LocalBucket::through(&FaultInjector::new());
         let sales = Sales::new(table, clock).with_files(Arc::new(files.clone()));
-        let api = Arc::new(Api::new(sales.clone(), Arc::new(CursorSecret)));
+        let api = Arc::new(Api::new(sales.clone(), Arc::new(FixedSecret)));
         let router = crate::orders_api(api.clone()).merge(crate::returns_api(api));
         Self { dynamo, sales, files, router: web::finish(router, Cors::default()) }
     }
 
-    pub(crate) async fn send(&self, caller: Option<(&str, &str)>, mut request: Request<Body>) -> Answer {
-        if let Some((principal, role)) = caller {
-            let caller = Caller { principal: principal.to_owned(), role: role.to_owned(), tenant: tenant() };
-            request.extensions_mut().insert(caller);
-        }
-        let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: head.status, headers: head.headers, body: serde_json::from_slice(&body).unwrap_or_default() }
+    pub(crate) async fn send(&self, caller: Option<(&str, &str)>, request: Request<Body>) -> Answer {
+        testkit::send(&self.router, tenant(), caller, request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -140,11 +110,7 @@ impl World {
 
     /// Everything in the table.
     pub(crate) fn everything(&self) -> Vec<String> {
-        let page = self.dynamo.execute("Scan", json!({ "TableName": "crossdock" }));
-        assert!(page["LastEvaluatedKey"].is_null(), "the tests' tables fit in one page");
-        let mut items: Vec<String> = page["Items"].as_array().unwrap().iter().map(Value::to_string).collect();
-        items.sort();
-        items
+        self.dynamo.everything("crossdock")
     }
 }
 

@@ -6,18 +6,15 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use catalog::NewBook;
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::BodyExt as _;
+use http::{Method, Request, StatusCode};
 use inventory::{Movement, Posting};
 use kernel::{Clock, Context, ManualClock, Money, TenantId};
 use sales::{Authorization, Intent, OrderId, Payment, PaymentProvider, ProviderUnavailable, ShipmentId};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use table::Table;
-use testkit::LocalDynamo;
-use tower::ServiceExt as _;
-use web::secret::Secret;
-use web::{BoxError, Caller, Cors};
+pub(crate) use testkit::Answer;
+use testkit::{FixedSecret, LocalDynamo};
+use web::Cors;
 
 use crate::Api;
 
@@ -32,34 +29,12 @@ pub(crate) fn tenant() -> TenantId {
     "books.test".parse().unwrap()
 }
 
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Value,
-}
-
 pub(crate) struct World {
     dynamo: LocalDynamo,
     clock: Arc<ManualClock>,
     pub(crate) api: Arc<Api>,
     router: Router,
     pub(crate) book: String,
-}
-
-/// Signs cursors.
-struct CursorSecret;
-
-#[async_trait]
-impl Secret for CursorSecret {
-    async fn read(&self) -> Result<SecretString, BoxError> {
-        Ok("0123456789-0123456789-0123456789".into())
-    }
-
-    async fn refresh(&self) -> Result<SecretString, BoxError> {
-        self.read().await
-    }
 }
 
 /// Approves everything.
@@ -91,7 +66,7 @@ impl World {
         let dynamo = LocalDynamo::with_clock(clock.clone());
         dynamo.create_table("crossdock");
         let table = Table::new(dynamo.client(), "crossdock");
-        let api = Arc::new(Api::new(table, clock.clone(), Arc::new(CursorSecret)));
+        let api = Arc::new(Api::new(table, clock.clone(), Arc::new(FixedSecret)));
         for id in ["alpha", "beta"] {
             let url = format!("http://{id}/warehouses/{id}");
             api.registry.register(&tenant(), &id.parse().unwrap(), id, &url).await.unwrap();
@@ -117,14 +92,8 @@ impl World {
         Self { dynamo, clock, api, router, book: book.value.id.to_string() }
     }
 
-    pub(crate) async fn send(&self, caller: Option<(&str, &str)>, mut request: Request<Body>) -> Answer {
-        if let Some((principal, role)) = caller {
-            let caller = Caller { principal: principal.to_owned(), role: role.to_owned(), tenant: tenant() };
-            request.extensions_mut().insert(caller);
-        }
-        let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: head.status, headers: head.headers, body: serde_json::from_slice(&body).unwrap_or_default() }
+    pub(crate) async fn send(&self, caller: Option<(&str, &str)>, request: Request<Body>) -> Answer {
+        testkit::send(&self.router, tenant(), caller, request).await
     }
 
     pub(crate) async fn post(&self, caller: (&str, &str), path: &str, body: &Value) -> Answer {
@@ -168,11 +137,7 @@ impl World {
 
     /// Everything in the table.
     pub(crate) fn everything(&self) -> Vec<String> {
-        let page = self.dynamo.execute("Scan", json!({ "TableName": "crossdock" }));
-        assert!(page["LastEvaluatedKey"].is_null(), "the tests' tables fit in one page");
-        let mut items: Vec<String> = page["Items"].as_array().unwrap().iter().map(Value::to_string).collect();
-        items.sort();
-        items
+        self.dynamo.everything("crossdock")
     }
 }
 
