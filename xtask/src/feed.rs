@@ -1,9 +1,10 @@
 //! How long a change of stock takes to reach a consumer's queue, on the local stack: a queue of our own, subscribed to
 //! the levels as a channel would be.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use kernel::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use crate::aws::{self, Cloud};
@@ -32,11 +33,11 @@ pub(crate) fn run(project: &Project) -> anyhow::Result<()> {
     let movement = json!({
         "location": "feed", "sku": sku, "movement": { "kind": "goodsReceived", "quantity": 1 },
     });
-    let changed = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    let changed = SystemClock.now().as_millisecond();
     let key = [("idempotency-key", sku.as_str())];
     Api::basic(api, users.admin()?).send("POST", "/inventory/v1/movements", &key, Some(&movement))?.expect(201)?;
     let arrived = arrived(&call, &queue, &sku)?;
-    eprintln!("a change of stock reached a consumer's queue in {} ms", arrived.saturating_sub(changed));
+    eprintln!("a change of stock reached a consumer's queue in {} ms", arrived - changed);
     call("sqs", "delete_queue", &json!({ "QueueUrl": queue })).map(drop)
 }
 
@@ -47,8 +48,8 @@ fn subscribed(
     name: &str,
 ) -> anyhow::Result<String> {
     let topics = call("sns", "list_topics", &json!({}))?;
-    let topic = topics["Topics"].as_array().into_iter().flatten().filter_map(|topic| topic["TopicArn"].as_str());
-    let topic = topic.filter(|arn| arn.ends_with(&format!(":{stack}-events.fifo"))).next();
+    let mut topic = topics["Topics"].as_array().into_iter().flatten().filter_map(|topic| topic["TopicArn"].as_str());
+    let topic = topic.find(|arn| arn.ends_with(&format!(":{stack}-events.fifo")));
     let topic = topic.context("the store has no topic of events")?;
     let anybody = json!({
         "Version": "2012-10-17",
@@ -71,7 +72,7 @@ fn arrived(
     call: &impl Fn(&'static str, &'static str, &Value) -> anyhow::Result<Value>,
     queue: &str,
     sku: &str,
-) -> anyhow::Result<u128> {
+) -> anyhow::Result<i64> {
     let waiting = Instant::now();
     let request = json!({
         "QueueUrl": queue, "AttributeNames": ["SentTimestamp"], "MaxNumberOfMessages": 10, "WaitTimeSeconds": 5,
