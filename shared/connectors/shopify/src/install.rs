@@ -2,6 +2,8 @@
 //!
 //! Source: Shopify, authorization code grant and expiring offline access tokens. Keeping state and tokens is for the caller.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Request;
@@ -11,7 +13,8 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use web::secret::Rotating;
+use web::BoxError;
+use web::secret::{Rotating, Secret};
 
 use crate::Shop;
 use crate::webhook::Verified;
@@ -39,6 +42,26 @@ pub struct App {
     pub secret: Rotating,
     /// Where the merchant comes back to, exactly as it is registered.
     pub redirect_uri: String,
+}
+
+/// An app whose secret may be rotated while somebody holds this.
+#[derive(Clone)]
+pub struct Credentials {
+    pub client_id: String,
+    /// `{"current", "previous"}`.
+    pub secret: Arc<dyn Secret>,
+    pub redirect_uri: String,
+}
+
+impl Credentials {
+    /// The app with its secret as it is known now.
+    ///
+    /// # Errors
+    /// The secret cannot be read, or is not one.
+    pub async fn app(&self) -> Result<App, BoxError> {
+        let secret = Rotating::parse(&self.secret.read().await?)?;
+        Ok(App { client_id: self.client_id.clone(), secret, redirect_uri: self.redirect_uri.clone() })
+    }
 }
 
 /// A merchant who came back and agreed.

@@ -20,7 +20,7 @@ use web::BoxError;
 use web::transport::Transport;
 
 use crate::Shop;
-use crate::install::{App, Token};
+use crate::install::{Credentials, Token};
 
 /// How long a token is taken from memory.
 const FRESH: Duration = Duration::from_mins(1);
@@ -94,7 +94,7 @@ pub trait TokenStore: Send + Sync {
 /// The tokens of all stores.
 pub struct Tokens {
     store: Arc<dyn TokenStore>,
-    app: App,
+    app: Credentials,
     transport: Arc<dyn Transport>,
     leases: Leases,
     clock: Arc<dyn Clock>,
@@ -106,7 +106,7 @@ impl Tokens {
     #[must_use]
     pub fn new(
         store: Arc<dyn TokenStore>,
-        app: App,
+        app: Credentials,
         transport: Arc<dyn Transport>,
         table: Table,
         clock: Arc<dyn Clock>,
@@ -177,7 +177,8 @@ impl Tokens {
 
     async fn ask(&self, base_url: &str, refresh: &SecretString) -> Result<Kept, Report> {
         let transient = |why: String| Report::new(Outcome::Transient, why);
-        let request = self.app.refresh(base_url, refresh).map_err(|error| transient(error.to_string()))?;
+        let app = self.app.app().await.map_err(|error| transient(error.to_string()))?;
+        let request = app.refresh(base_url, refresh).map_err(|error| transient(error.to_string()))?;
         let answer = self.transport.send(request, TIMEOUT).await.map_err(|error| transient(error.to_string()))?;
         if matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(broken("the store refuses the refresh token"));

@@ -20,7 +20,7 @@ use shopify::calls::{Store, bulk, define_id, staged_upload, subscriptions};
 use shopify::client::Client;
 use shopify::document::BULK_PRODUCT_SET;
 use shopify::inbound::{self, Inbound, Task};
-use shopify::install::App;
+use shopify::install::{App, Credentials};
 use shopify::limiter::store::Limiter;
 use shopify::map::product::to_remote;
 use shopify::outbound::Outbound;
@@ -34,7 +34,7 @@ use shopify_standin::{Options, Standin};
 use table::Table;
 use testkit::LocalDynamo;
 use web::BoxError;
-use web::secret::Rotating;
+use web::secret::{Rotating, Secret};
 use web::transport::Transport as _;
 
 use crate::goods::{Goods, parts as name_and_state, product, title};
@@ -95,6 +95,25 @@ pub(crate) struct World {
 fn app() -> App {
     let secret = Rotating { current: SECRET.into(), previous: None };
     App { client_id: "standin-app".into(), secret, redirect_uri: "https://back.test/callback".into() }
+}
+
+/// The app's secret, which stays.
+struct Fixed;
+
+#[async_trait]
+impl Secret for Fixed {
+    async fn read(&self) -> Result<SecretString, BoxError> {
+        Ok(json!({ "current": SECRET }).to_string().into())
+    }
+
+    async fn refresh(&self) -> Result<SecretString, BoxError> {
+        self.read().await
+    }
+}
+
+fn credentials() -> Credentials {
+    let App { client_id, redirect_uri, .. } = app();
+    Credentials { client_id, secret: Arc::new(Fixed), redirect_uri }
 }
 
 fn kept(access: &str) -> Kept {
@@ -199,7 +218,7 @@ impl World {
         let (clock, transport) = (self.clock.clone(), self.network.clone());
         let limiter = Limiter::new(table.clone(), clock.clone(), Duration::ZERO);
         let circuits = Circuits::new(table.clone(), clock.clone());
-        let tokens = Tokens::new(self.drawer.clone(), app(), transport.clone(), table.clone(), clock.clone());
+        let tokens = Tokens::new(self.drawer.clone(), credentials(), transport.clone(), table.clone(), clock.clone());
         Client::new(transport, limiter, circuits, tokens, clock, "https://{shop}".to_owned())
     }
 
