@@ -225,6 +225,7 @@ impl Centre {
             external_id: &external_id,
             revision: &revision,
             payload: &payload.to_string(),
+            keep_days: crate::KEEP_DAYS,
             event: Some(DOCUMENT_RECEIVED),
         };
         Ok(self.documents.receive(tenant, intake, cause).await?)

@@ -36,6 +36,15 @@ pub struct NewDocument {
     pub revision: String,
     /// Hash of the payload, to tell a repetition from a mistake.
     pub digest: String,
+    /// How many days it is kept, and known when it comes again.
+    pub keep_days: u16,
+}
+
+/// How many days most documents are kept.
+pub const KEEP_DAYS: u16 = 400;
+
+const fn keep_days() -> u16 {
+    KEEP_DAYS
 }
 
 impl NewDocument {
@@ -68,6 +77,8 @@ pub struct Document {
     pub external_id: String,
     pub revision: String,
     pub digest: String,
+    #[serde(default = "keep_days")]
+    pub keep_days: u16,
     pub state: State,
     pub received_at: Timestamp,
     /// When it came into its state.
@@ -229,7 +240,7 @@ impl Document {
     #[must_use]
     pub fn new(tenant: &TenantId, new: NewDocument, now: Timestamp, grace: Duration) -> Self {
         let id = new.id(tenant);
-        let NewDocument { kind, shape, connection, source, external_id, revision, digest } = new;
+        let NewDocument { kind, shape, connection, source, external_id, revision, digest, keep_days } = new;
         Self {
             id,
             kind,
@@ -239,6 +250,7 @@ impl Document {
             external_id,
             revision,
             digest,
+            keep_days,
             state: State::New,
             received_at: now,
             changed_at: now,
@@ -252,6 +264,12 @@ impl Document {
             last: None,
             items: BTreeMap::new(),
         }
+    }
+
+    /// From when on it is as good as never received.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        after(self.received_at, Duration::from_secs(u64::from(self.keep_days) * 24 * 3600))
     }
 
     /// Gives it to a worker for the policy's lease.

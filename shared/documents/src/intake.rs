@@ -33,6 +33,8 @@ pub struct Intake<'a> {
     pub revision: &'a str,
     /// JSON text.
     pub payload: &'a str,
+    /// How many days it is kept: [`crate::KEEP_DAYS`] unless something asks for less.
+    pub keep_days: u16,
     /// The event that tells the workers; without one the next sweep does.
     pub event: Option<&'a str>,
 }
@@ -75,12 +77,13 @@ impl Intake<'_> {
             source: self.source.to_owned(),
             external_id: self.external_id.to_owned(),
             revision: self.revision.to_owned(),
+            keep_days: self.keep_days,
         }
     }
 }
 
 impl Documents {
-    /// Takes a document in. May be repeated: the second time it is known.
+    /// Takes a document in. May be repeated: the second time it is known, as long as it is kept.
     pub async fn receive(
         &self,
         tenant: &TenantId,

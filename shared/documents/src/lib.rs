@@ -48,8 +48,8 @@ use store::Store;
 pub use connections::{CONNECTION_PAUSED, Connection, Health, Pause};
 
 pub use document::{
-    Command, Document, DocumentId, Failure, Hold, ItemState, NewDocument, Refused, Rules, Settled, StepRecord, Taken,
-    Ticket,
+    Command, Document, DocumentId, Failure, Hold, ItemState, KEEP_DAYS, NewDocument, Refused, Rules, Settled,
+    StepRecord, Taken, Ticket,
 };
 pub use intake::{DOCUMENT_RECEIVED, Intake, ReceiveError, Received};
 pub use mapper::{Mapper, Unmappable};

@@ -26,8 +26,6 @@ use crate::connections::{Connection, Pause};
 use crate::document::{Document, DocumentId, StepRecord};
 use crate::{ConnectionId, DocumentType, RetryBudget, State, Window};
 
-/// How long a document is kept, its history and payload with it.
-const RETENTION: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How long the counts of a minute are kept.
 const WINDOW_RETENTION: Duration = Duration::from_secs(2 * 24 * 3600);
 
@@ -44,7 +42,9 @@ pub struct Payload {
     id: DocumentId,
     /// JSON text, as it was received.
     pub body: String,
-    at: Timestamp,
+    /// Of its document; only for the table's clean-up.
+    #[serde(skip)]
+    expires: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ struct StepItem {
     id: DocumentId,
     #[serde(flatten)]
     record: StepRecord,
+    #[serde(skip)]
+    expires: Option<Timestamp>,
 }
 
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -132,7 +134,13 @@ impl Entity for Document {
     }
 
     fn ttl(&self) -> Option<Timestamp> {
-        expiry(self.received_at, RETENTION)
+        Some(self.expires_at())
+    }
+}
+
+impl Payload {
+    fn of(document: &Document, body: &str) -> Self {
+        Self { id: document.id, body: body.to_owned(), expires: Some(document.expires_at()) }
     }
 }
 
@@ -145,7 +153,7 @@ impl Entity for Payload {
     }
 
     fn ttl(&self) -> Option<Timestamp> {
-        expiry(self.at, RETENTION)
+        self.expires
     }
 }
 
@@ -157,7 +165,7 @@ impl Entity for StepItem {
     }
 
     fn ttl(&self) -> Option<Timestamp> {
-        expiry(self.record.at, RETENTION)
+        self.expires
     }
 }
 
@@ -254,10 +262,10 @@ impl Store {
         }))
     }
 
-    /// Adds a new document to a transaction: two actions, the document's first.
+    /// Adds a new document to a transaction: two actions, the document's first. A payload may have outlived a document that
+    /// was not kept any longer.
     pub(crate) fn add(transaction: &mut Transaction, document: &Document, body: &str) {
-        let payload = Payload { id: document.id, body: body.to_owned(), at: document.received_at };
-        transaction.create(document).create(&payload);
+        transaction.create(document).put(&Payload::of(document, body));
     }
 
     /// Creates a document with its payload and what is told of it; the one in its place when there is one.
@@ -268,19 +276,32 @@ impl Store {
         body: &str,
         event: Option<&Event>,
     ) -> Result<Option<Document>, TableError> {
-        let mut transaction = self.table.transaction(tenant);
-        Self::add(&mut transaction, document, body);
-        if let Some(event) = event {
-            transaction.event(event);
-        }
-        match transaction.commit().await {
-            Ok(()) => Ok(None),
-            Err(TransactionError::Conditions(mut failed)) => {
-                let old = failed.first_mut().and_then(Option::take).and_then(|failed| failed.old);
-                let old = old.ok_or_else(|| damaged("a payload without its document"))?;
-                Ok(Some(old.decode()?.value))
+        let mut expired = None;
+        loop {
+            let mut transaction = self.table.transaction(tenant);
+            match expired {
+                None => Self::add(&mut transaction, document, body),
+                Some(seen) => drop(transaction.put_versioned(document, seen).put(&Payload::of(document, body))),
             }
-            Err(error) => Err(table_error(error)),
+            if let Some(event) = event {
+                transaction.event(event);
+            }
+            let mut failed = match transaction.commit().await {
+                Ok(()) => return Ok(None),
+                Err(TransactionError::Conditions(failed)) => failed,
+                Err(error) => return Err(table_error(error)),
+            };
+            let old = failed.first_mut().and_then(Option::take).and_then(|failed| failed.old);
+            // What was not kept any longer was removed just now.
+            let Some(old) = old else {
+                expired = None;
+                continue;
+            };
+            let old: Versioned<Document> = old.decode()?;
+            if document.received_at < old.value.expires_at() {
+                return Ok(Some(old.value));
+            }
+            expired = Some(old.version);
         }
     }
 
@@ -297,7 +318,9 @@ impl Store {
         let mut transaction = self.table.transaction(tenant);
         transaction.put_versioned(document, seen);
         for record in records {
-            transaction.create(&StepItem { id: document.id, record: record.clone() });
+            // The document's version guards it; one of the same number may have outlived an expired document.
+            let expires = Some(document.expires_at());
+            transaction.put(&StepItem { id: document.id, record: record.clone(), expires });
         }
         if let Some((pause, event)) = pause {
             let update = Update::new(connection_key(tenant, &document.connection))
@@ -435,10 +458,6 @@ impl Store {
             left: sum.left,
         }))
     }
-}
-
-fn damaged(what: &str) -> TableError {
-    TableError::Corrupt { what: what.to_owned(), source: None }
 }
 
 pub(crate) fn table_error(error: TransactionError) -> TableError {

@@ -89,6 +89,7 @@ pub(crate) fn intake<'a>(external_id: &'a str, payload: &'a str) -> Intake<'a> {
         external_id,
         revision: "1",
         payload,
+        keep_days: crate::KEEP_DAYS,
         event: Some("shop.document.queued.v1"),
     }
 }

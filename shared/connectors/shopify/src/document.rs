@@ -105,16 +105,21 @@ documents! {
     }";
 
     /// Orders that changed, a page.
-    ORDERS_UPDATED = "OrdersUpdated", 922, "query OrdersUpdated($query: String!, $after: String) {
-        orders(first: 20, after: $after, query: $query, sortKey: UPDATED_AT) {
+    ORDERS_UPDATED = "OrdersUpdated", 842, "query OrdersUpdated($query: String!, $after: String) {
+        orders(first: 10, after: $after, query: $query, sortKey: UPDATED_AT) {
             pageInfo { hasNextPage endCursor }
             nodes {
                 id name updatedAt createdAt cancelledAt email currencyCode displayFinancialStatus displayFulfillmentStatus
                 totalPriceSet { shopMoney { amount } }
+                taxesIncluded customer { id }
+                shippingLines(first: 2) { pageInfo { hasNextPage } nodes {
+                    discountedPriceSet { shopMoney { amount } } taxLines { priceSet { shopMoney { amount } } } } }
                 shippingAddress { firstName lastName company address1 address2 city provinceCode zip countryCodeV2 phone }
-                lineItems(first: 20) {
+                lineItems(first: 7) {
                     pageInfo { hasNextPage }
-                    nodes { id sku title quantity currentQuantity variant { id } }
+                    nodes { id sku title quantity currentQuantity originalUnitPriceSet { shopMoney { amount } }
+                        discountAllocations { allocatedAmountSet { shopMoney { amount } } }
+                        taxLines { priceSet { shopMoney { amount } } } }
                 }
             }
         }
@@ -125,15 +130,20 @@ documents! {
         ordersCount(query: $query, limit: null) { count precision }
     }";
 
-    /// One order, with all its lines.
-    ORDER = "Order", 506, "query Order($id: ID!) {
+    /// One order, with all its lines up to 100: with what they cost, more are beyond what one document may ask for.
+    ORDER = "Order", 939, "query Order($id: ID!) {
         order(id: $id) {
                 id name updatedAt createdAt cancelledAt email currencyCode displayFinancialStatus displayFulfillmentStatus
                 totalPriceSet { shopMoney { amount } }
+                taxesIncluded customer { id }
+                shippingLines(first: 5) { pageInfo { hasNextPage } nodes {
+                    discountedPriceSet { shopMoney { amount } } taxLines { priceSet { shopMoney { amount } } } } }
                 shippingAddress { firstName lastName company address1 address2 city provinceCode zip countryCodeV2 phone }
-                lineItems(first: 250) {
+                lineItems(first: 100) {
                     pageInfo { hasNextPage }
-                    nodes { id sku title quantity currentQuantity variant { id } }
+                    nodes { id sku title quantity currentQuantity originalUnitPriceSet { shopMoney { amount } }
+                        discountAllocations { allocatedAmountSet { shopMoney { amount } } }
+                        taxLines { priceSet { shopMoney { amount } } } }
                 }
         }
     }";

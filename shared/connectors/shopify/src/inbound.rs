@@ -11,17 +11,20 @@ use async_trait::async_trait;
 use documents::change::Shape;
 use documents::merge::{Action, merge};
 use documents::{
-    Attempt, Document, DocumentType, Documents, Intake, Outcome, ReceiveError, Received, Remote, Report, Work,
+    Attempt, Document, DocumentType, Documents, Intake, KEEP_DAYS, Outcome, ReceiveError, Received, Remote, Report,
+    Work,
 };
 use kernel::{Clock, Context, TenantId, Timestamp};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
+use crate::Gid;
 use crate::client::unstored;
 use crate::echo::Verdict;
 use crate::map::{MapError, customer, inventory, order, product};
 use crate::outbound::goods::place_of;
 use crate::outbound::{plain, platform, refused};
-use crate::platform::{OrderError, Platform, Taken, kind};
+use crate::platform::{Platform, PlatformError, Taken, kind};
 use crate::stores::{Connection, Stores};
 use crate::synced::{Agreements, Decided, Synced};
 use crate::webhook::{Delivery, Topic, Verified};
@@ -33,7 +36,10 @@ pub const DELIVERY_RECEIVED: &str = "shopify.delivery.received.v1";
 /// Told when something is to be told to a store.
 pub const TASK_DUE: &str = "shopify.task.due.v1";
 
-/// A document that does not fit is one of these.
+/// A delivery is tried again for hours; it is known for so many days, and what it holds of people is kept no longer.
+const DELIVERY_DAYS: u16 = 30;
+
+/// The version of the shape of both kinds of documents.
 const SHAPE_VERSION: u16 = 1;
 
 /// Why a delivery was not stored.
@@ -63,6 +69,11 @@ pub async fn receive(
     let delivery = delivery.into_inner();
     let store = stores.find(tenant, &delivery.shop).await?;
     let store = store.filter(|store| !store.uninstalled).ok_or(StoreError::UnknownStore)?;
+    // Told again and again since before the app was installed anew.
+    let of_an_earlier_one = delivery.triggered_at.is_some_and(|at| at < store.connected_at);
+    if delivery.topic == Topic::AppUninstalled && of_an_earlier_one {
+        return Ok(false);
+    }
     let body = std::str::from_utf8(&delivery.body).map_err(|_| StoreError::NotJson)?;
     let subject = subject(delivery.topic, body).ok_or(StoreError::NotJson)?;
     let intake = Intake {
@@ -74,6 +85,7 @@ pub async fn receive(
         external_id: &subject,
         revision: &format!("{} {}", delivery.topic.header(), delivery.webhook_id),
         payload: body,
+        keep_days: DELIVERY_DAYS,
         event: Some(DELIVERY_RECEIVED),
     };
     match documents.receive(tenant, intake, cause).await {
@@ -112,6 +124,13 @@ struct Theirs {
 
 fn misread(error: &MapError) -> Report {
     refused("UNREADABLE", error.to_string())
+}
+
+fn declined(error: PlatformError) -> Report {
+    match error {
+        PlatformError::Refused { code, detail } => refused(code, detail),
+        PlatformError::Other(error) => platform(&error),
+    }
 }
 
 fn over(detail: &str) -> Report {
@@ -158,7 +177,7 @@ impl Inbound {
                 let value = serde_json::from_slice(body).map_err(|_| refused("UNREADABLE", "no JSON"))?;
                 let revision = work.document.id.to_string();
                 let taken = Taken {
-                    kind: "privacy-request",
+                    kind: kind::PRIVACY,
                     id: None,
                     remote: topic.header(),
                     value: &value,
@@ -166,6 +185,13 @@ impl Inbound {
                     revision: &revision,
                 };
                 self.hand_over(work, &store, &taken).await?;
+                if *topic == Topic::CustomersRedact
+                    && let Some(customer) = value.pointer("/customer/id").and_then(Value::as_u64)
+                {
+                    let customer = Gid::new("Customer", customer).to_string();
+                    let forgotten = self.agreements.forget(work.tenant, &store.shop, kind::CUSTOMER, &customer).await;
+                    forgotten.map_err(|error| unstored(&error))?;
+                }
                 Ok(over("handed over"))
             }
             Topic::BulkOperationsFinish | Topic::FulfillmentsCreate | Topic::ProductsDelete => {
@@ -186,24 +212,27 @@ impl Inbound {
 
     async fn order(&self, work: &Work<'_>, store: &Connection, body: &[u8]) -> Result<Report, Report> {
         let order = order::from_webhook(body).map_err(|error| misread(&error))?;
-        let (remote, updated_at, value) = (order.id.to_string(), order.updated_at, plain(&order)?);
+        let (remote, updated_at) = (order.id.to_string(), order.updated_at);
+        // Who ordered is in it, and must not outlive the order's own data: enough to know it again is kept.
+        let value = json!(kernel::hex(&Sha256::digest(plain(&order)?.to_string())));
         let found = self.agreements.find(work.tenant, &store.shop, kind::ORDER, &remote).await;
         let found = found.map_err(|error| unstored(&error))?;
         if found.as_ref().is_some_and(|found| found.value.updated_at > updated_at || found.value.base == value) {
             return Ok(over("this state, or a newer one, was taken"));
         }
-        match self.platform.order(work.tenant, store, &order, &cause(work)).await {
-            Ok(()) => {}
-            Err(OrderError::Refused { code, detail }) => return Err(refused(code, detail)),
-            Err(OrderError::Other(error)) => return Err(platform(&error)),
-        }
+        self.platform.order(work.tenant, store, &order, &cause(work)).await.map_err(declined)?;
         let theirs = Theirs { kind: kind::ORDER, remote, updated_at, value: Value::Null };
         self.agree(work, store, &theirs, found.map(|found| (found.value, found.version)), value, None).await?;
         Ok(over("taken"))
     }
 
     async fn uninstalled(&self, work: &Work<'_>, store: &Connection) -> Result<Report, Report> {
-        self.stores.uninstall(work.tenant, &store.shop).await.map_err(|error| unstored(&error))?;
+        let known_at = work.document.received_at;
+        let is_out =
+            self.stores.uninstall(work.tenant, &store.shop, known_at).await.map_err(|error| unstored(&error))?;
+        if !is_out {
+            return Ok(over("the app was installed again since"));
+        }
         let why = "the merchant threw the app out";
         let paused = self.documents.pause(work.tenant, &store.id, why, &work.document.source, &cause(work)).await;
         paused.map_err(|error| unstored(&error))?;
@@ -281,8 +310,7 @@ impl Inbound {
     }
 
     async fn hand_over(&self, work: &Work<'_>, store: &Connection, taken: &Taken<'_>) -> Result<(), Report> {
-        let handed = self.platform.take(work.tenant, store, taken, &cause(work)).await;
-        handed.map_err(|error| platform(&error))
+        self.platform.take(work.tenant, store, taken, &cause(work)).await.map_err(declined)
     }
 
     /// Remembers the outcome over what was read; when that has changed meanwhile, the delivery is looked at again.
@@ -346,6 +374,7 @@ pub async fn announce(
         revision: task.revision,
         // What is told is read when its turn comes.
         payload: "{}",
+        keep_days: KEEP_DAYS,
         event: Some(TASK_DUE),
     };
     Ok(documents.receive(tenant, intake, cause).await?.into_document())

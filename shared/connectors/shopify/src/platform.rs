@@ -20,6 +20,8 @@ pub mod kind {
     pub const STOCK: &str = "stock";
     pub const PARCEL: &str = "parcel";
     pub const ORDER: &str = "order";
+    /// What a person asks, or the law, about personal data: it comes in only.
+    pub const PRIVACY: &str = "privacy-request";
 }
 
 /// What somebody changed in a store, as far as rules let it in.
@@ -52,14 +54,14 @@ pub trait Platform: Send + Sync {
     /// A parcel that left, and the order it belongs to in the store; `None` when it is of another channel.
     async fn parcel(&self, tenant: &TenantId, store: &Connection, id: &str) -> Result<Option<(Gid, Parcel)>, BoxError>;
 
-    /// Takes what somebody changed in a store. May be repeated.
+    /// Takes what somebody changed in a store, and requests of people about their data. May be repeated.
     async fn take(
         &self,
         tenant: &TenantId,
         store: &Connection,
         taken: &Taken<'_>,
         cause: &Context,
-    ) -> Result<(), BoxError>;
+    ) -> Result<(), PlatformError>;
 
     /// Takes an order of a store as it is now. May be repeated, and comes again whenever it changes.
     async fn order(
@@ -68,12 +70,12 @@ pub trait Platform: Send + Sync {
         store: &Connection,
         order: &Order,
         cause: &Context,
-    ) -> Result<(), OrderError>;
+    ) -> Result<(), PlatformError>;
 }
 
-/// Why an order was not taken.
+/// Why something was not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum OrderError {
+pub enum PlatformError {
     /// Never as it is; a stable word and the words for it.
     #[error("{code}: {detail}")]
     Refused { code: &'static str, detail: String },

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use documents::ConnectionId;
 use documents::merge::{Rule, Rules};
-use kernel::{Currency, TenantId};
+use kernel::{Currency, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use table::{Consistency, Entity, Key, Partition, Query, Table, TableError, Versioned};
 
@@ -27,7 +27,9 @@ pub struct Connection {
     /// By kind of thing, field by field: the first rule whose pattern covers a field counts, and what none covers is ignored.
     #[serde(default)]
     pub rules: BTreeMap<String, Vec<(String, Rule)>>,
-    /// The merchant threw the app out.
+    /// When the merchant installed the app last: what was told of an earlier installation says nothing about this one.
+    pub connected_at: Timestamp,
+    /// The merchant threw the app out, or somebody here let the store go.
     #[serde(default)]
     pub uninstalled: bool,
 }
@@ -77,8 +79,12 @@ impl Stores {
 
     /// A store, uninstalled or not.
     pub async fn find(&self, tenant: &TenantId, shop: &Shop) -> Result<Option<Connection>, TableError> {
-        let found = self.0.get::<Connection>(key(tenant, shop), Consistency::Strong).await?;
-        Ok(found.map(|found| found.value))
+        Ok(self.versioned(tenant, shop).await?.map(|found| found.value))
+    }
+
+    /// A store and the version it was read at.
+    pub async fn versioned(&self, tenant: &TenantId, shop: &Shop) -> Result<Option<Versioned<Connection>>, TableError> {
+        self.0.get::<Connection>(key(tenant, shop), Consistency::Strong).await
     }
 
     /// All stores of a tenant.
@@ -87,21 +93,30 @@ impl Stores {
         Ok(self.0.query_all::<Connection>(query).await?.into_iter().map(|found| found.value).collect())
     }
 
+    /// Replaces what is known of a store at the version that was seen. Whether it was still that.
+    pub async fn replace(&self, tenant: &TenantId, connection: &Connection, seen: u64) -> Result<bool, TableError> {
+        match self.0.update(tenant, connection, seen).await {
+            Ok(_) => Ok(true),
+            Err(TableError::ConditionFailed { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Connects a store, or replaces what is known of it.
     pub async fn put(&self, tenant: &TenantId, connection: &Connection) -> Result<(), TableError> {
         self.0.put(tenant, connection).await
     }
 
-    /// The merchant threw the app out. May be repeated.
-    pub async fn uninstall(&self, tenant: &TenantId, shop: &Shop) -> Result<(), TableError> {
+    /// The app is not installed any more, as somebody knew at `known_at`. May be repeated. `false` when it was installed again
+    /// since, or never.
+    pub async fn uninstall(&self, tenant: &TenantId, shop: &Shop, known_at: Timestamp) -> Result<bool, TableError> {
         loop {
-            let found = self.0.get::<Connection>(key(tenant, shop), Consistency::Strong).await?;
-            let Some(Versioned { value: mut connection, version }) = found else { return Ok(()) };
+            let found = self.versioned(tenant, shop).await?;
+            let current = found.filter(|found| found.value.connected_at <= known_at);
+            let Some(Versioned { value: mut connection, version }) = current else { return Ok(false) };
             connection.uninstalled = true;
-            match self.0.update(tenant, &connection, version).await {
-                Ok(_) => return Ok(()),
-                Err(TableError::ConditionFailed { .. }) => {}
-                Err(error) => return Err(error),
+            if self.replace(tenant, &connection, version).await? {
+                return Ok(true);
             }
         }
     }

@@ -10,7 +10,7 @@ use documents::merge::Decision;
 use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use table::{Consistency, Entity, Key, Table, TableError, TransactionError, Versioned};
+use table::{Consistency, Entity, Key, Partition, Query, Table, TableError, TransactionError, Versioned};
 
 use crate::echo::Written;
 use crate::{Gid, Shop};
@@ -120,6 +120,16 @@ impl Agreements {
     /// Remembers the store's names; what is so already is written again.
     pub async fn name(&self, tenant: &TenantId, item: &Item) -> Result<(), TableError> {
         self.0.put(tenant, item).await
+    }
+
+    /// Forgets a thing: what was agreed on, and what was decided about it.
+    pub async fn forget(&self, tenant: &TenantId, shop: &Shop, kind: &str, remote: &str) -> Result<(), TableError> {
+        let partition = || Partition::tenant(tenant, &["SHOPIFY", shop.as_str()]);
+        let query = Query::partition(partition()).begins_with(&["DECIDED", kind, remote, ""]);
+        for decided in self.0.query_all::<Decided>(query.consistency(Consistency::Strong)).await? {
+            self.0.delete(decided.value.key(tenant)).await?;
+        }
+        self.0.delete(synced_key(tenant, shop, kind, remote)).await
     }
 
     /// Writes an agreement over the version that was seen, and what was decided on the way. Whether it was still that version.

@@ -139,6 +139,7 @@ impl Batches {
             external_id: &row.external_id,
             revision: &row.revision,
             payload: &row.payload,
+            keep_days: crate::KEEP_DAYS,
             event: None,
         };
         Document::new(&self.tenant, intake.describe(), self.clock.now(), GRACE)

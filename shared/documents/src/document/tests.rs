@@ -20,6 +20,7 @@ fn document() -> Document {
         external_id: "42".into(),
         revision: "1".into(),
         digest: String::new(),
+        keep_days: KEEP_DAYS,
     };
     Document::new(&"acme.test".parse().unwrap(), new, noon(), Duration::from_secs(60))
 }
@@ -47,8 +48,9 @@ fn done(id: &str) -> Outcome {
 fn the_same_thing_is_the_same_document_and_another_revision_is_another() {
     let tenant: TenantId = "acme.test".parse().unwrap();
     let new = |revision: &str, tenant: &TenantId| {
-        let Document { kind, shape, connection, source, external_id, digest, .. } = document();
-        NewDocument { kind, shape, connection, source, external_id, revision: revision.into(), digest }.id(tenant)
+        let Document { kind, shape, connection, source, external_id, digest, keep_days, .. } = document();
+        let revision = revision.into();
+        NewDocument { kind, shape, connection, source, external_id, revision, digest, keep_days }.id(tenant)
     };
     assert_eq!(new("1", &tenant), document().id);
     assert_ne!(new("2", &tenant), document().id);

@@ -3,7 +3,7 @@ use testkit::{FaultInjector, LocalDynamo, crash_points};
 
 use super::*;
 use crate::State;
-use crate::testing::{World, cause, intake, tenant};
+use crate::testing::{FakeRemote, World, cause, intake, tenant};
 
 #[tokio::test]
 async fn a_document_is_stored_with_its_payload_and_announced_once() {
@@ -14,6 +14,32 @@ async fn a_document_is_stored_with_its_payload_and_announced_once() {
     let again = world.plain.receive(&tenant(), intake("42", r#"{"n":1}"#), &cause()).await.unwrap();
     assert_eq!(again, Received::Known(document));
     assert_eq!((world.items("document").len(), world.items("event").len()), (1, 1));
+}
+
+async fn work(world: &World, document: &Document) {
+    let remote = FakeRemote::default();
+    let done = world.plain.process(&tenant(), document.id, &document.connection, "worker", &remote).await.unwrap();
+    assert_eq!(done, crate::Processed::Attempted(State::Success));
+}
+
+#[tokio::test]
+async fn a_document_is_known_as_long_as_it_is_kept_whether_or_not_the_table_has_cleaned_up() {
+    let world = World::new();
+    let kept = |payload| Intake { keep_days: 30, ..intake("42", payload) };
+    let first = world.plain.receive(&tenant(), kept("{}"), &cause()).await.unwrap().into_document();
+    work(&world, &first).await;
+    world.clock.advance(Duration::from_secs(30 * 24 * 3600 - 1));
+    assert!(matches!(world.plain.receive(&tenant(), kept("{}"), &cause()).await, Ok(Received::Known(_))));
+    world.clock.advance(Duration::from_secs(1));
+    let second = world.plain.receive(&tenant(), kept(r#"{"n":2}"#), &cause()).await.unwrap();
+    let Received::New(second) = second else { panic!("still known") };
+    assert_eq!((second.id, world.stored(first.id).await), (first.id, second.clone()));
+    work(&world, &second).await;
+    assert_eq!(world.plain.steps(&tenant(), second.id).await.unwrap().len(), 1);
+    let ttl = (second.expires_at().as_second()).to_string();
+    for kind in ["document", "document-payload", "document-step"] {
+        assert!(world.items(kind).iter().all(|item| item["ttl"]["N"] == ttl.as_str()), "{kind}");
+    }
 }
 
 #[tokio::test]

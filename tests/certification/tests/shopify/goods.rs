@@ -12,7 +12,7 @@ use shopify::map::customer::Customer;
 use shopify::map::fulfillment::Parcel;
 use shopify::map::order::Order;
 use shopify::map::product::{Product, Status, Variant};
-use shopify::platform::{OrderError, Platform, Taken};
+use shopify::platform::{Platform, PlatformError, Taken};
 use shopify::stores::Connection;
 use web::BoxError;
 
@@ -90,7 +90,13 @@ impl Platform for Goods {
         Ok(None)
     }
 
-    async fn take(&self, tenant: &TenantId, _: &Connection, taken: &Taken<'_>, _: &Context) -> Result<(), BoxError> {
+    async fn take(
+        &self,
+        tenant: &TenantId,
+        _: &Connection,
+        taken: &Taken<'_>,
+        _: &Context,
+    ) -> Result<(), PlatformError> {
         let Some(title) = taken.value.get("title").and_then(Value::as_str) else { return Ok(()) };
         let (id, state) = parts(title);
         self.put(tenant, &id, product(&id, title.to_owned()));
@@ -98,7 +104,7 @@ impl Platform for Goods {
         Ok(())
     }
 
-    async fn order(&self, tenant: &TenantId, _: &Connection, order: &Order, _: &Context) -> Result<(), OrderError> {
+    async fn order(&self, tenant: &TenantId, _: &Connection, order: &Order, _: &Context) -> Result<(), PlatformError> {
         self.orders.lock().unwrap().insert((tenant.clone(), order.id.to_string()), order.clone());
         Ok(())
     }

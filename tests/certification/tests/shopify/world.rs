@@ -164,6 +164,7 @@ impl World {
                 currency: "GBP".parse().unwrap(),
                 locations: BTreeMap::new(),
                 rules,
+                connected_at: Timestamp::UNIX_EPOCH,
                 uninstalled: false,
             };
             let tenant: TenantId = tenant.parse().unwrap();

@@ -1,4 +1,4 @@
-//! One order, with all its lines up to 250.
+//! One order, with all its lines up to 100.
 
 use bytes::Bytes;
 use documents::{Outcome, Report};
@@ -33,7 +33,7 @@ pub fn read(sent: Sent, now: Timestamp) -> Answer<Order> {
             Read::Cut(id) => {
                 let outcome =
                     Outcome::Rejected { code: "TOO_MANY_LINES".to_owned(), field: Some("/lineItems".to_owned()) };
-                Err(Report::new(outcome, format!("{id} has more than 250 lines")))
+                Err(Report::new(outcome, format!("{id} has more than 100 lines")))
             }
         }
     })

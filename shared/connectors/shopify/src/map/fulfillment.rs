@@ -3,7 +3,7 @@
 //! `fulfillmentCreate` has no idempotency of its own. So what remains is read before every attempt, and a parcel is only
 //! reported when none with its tracking number is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::Timestamp;
 use serde::Deserialize;
@@ -55,18 +55,37 @@ pub enum Plan {
     Create(Value),
     /// It was reported.
     AlreadyThere(Gid),
-    /// The store has less to send from there than the parcel holds: of this SKU so many are missing.
+    /// The store has less to send from any one place than the parcel holds: of this SKU so many are missing where it left.
     TooMuch { sku: String, missing: u32 },
 }
 
-/// Compares a parcel with what remains. Units are taken from the groups of its location, in their order.
+/// Compares a parcel with what remains. Units are taken from the groups of its location, in their order; when those do not
+/// hold them, from the groups of one other: the store may have given the order to a place that we did not send it from.
 #[must_use]
 pub fn plan(parcel: &Parcel, remaining: &Remaining) -> Plan {
     let there = remaining.sent.iter().find(|(_, numbers)| numbers.contains(&parcel.tracking_number));
     if let Some((id, _)) = there {
         return Plan::AlreadyThere(id.clone());
     }
-    let here = |group: &&Group| group.open && group.location.as_ref() == Some(&parcel.location);
+    let others = remaining.groups.iter().filter_map(|group| group.location.as_ref());
+    let others: BTreeSet<&Gid> = others.filter(|location| **location != parcel.location).collect();
+    let elsewhere = || others.into_iter().find_map(|location| take(parcel, remaining, location).ok());
+    let groups = match take(parcel, remaining, &parcel.location) {
+        Ok(groups) => groups,
+        Err((sku, missing)) => match elsewhere() {
+            Some(groups) => groups,
+            None => return Plan::TooMuch { sku, missing },
+        },
+    };
+    let tracking = json!({ "company": parcel.carrier, "number": parcel.tracking_number, "url": parcel.tracking_url });
+    Plan::Create(json!({ "fulfillment": {
+        "lineItemsByFulfillmentOrder": groups, "trackingInfo": tracking, "notifyCustomer": parcel.notify,
+    } }))
+}
+
+/// The parcel's units from the open groups of a location; or the SKU and the units that are missing there.
+fn take(parcel: &Parcel, remaining: &Remaining, location: &Gid) -> Result<Vec<Value>, (String, u32)> {
+    let here = |group: &&Group| group.open && group.location.as_ref() == Some(location);
     let mut taken: BTreeMap<&Gid, Vec<Value>> = BTreeMap::new();
     for (sku, units) in &parcel.units {
         let mut missing = *units;
@@ -80,17 +99,11 @@ pub fn plan(parcel: &Parcel, remaining: &Remaining) -> Plan {
             }
         }
         if missing > 0 {
-            return Plan::TooMuch { sku: sku.clone(), missing };
+            return Err((sku.clone(), missing));
         }
     }
-    let groups: Vec<Value> = taken
-        .into_iter()
-        .map(|(id, lines)| json!({ "fulfillmentOrderId": id, "fulfillmentOrderLineItems": lines }))
-        .collect();
-    let tracking = json!({ "company": parcel.carrier, "number": parcel.tracking_number, "url": parcel.tracking_url });
-    Plan::Create(json!({ "fulfillment": {
-        "lineItemsByFulfillmentOrder": groups, "trackingInfo": tracking, "notifyCustomer": parcel.notify,
-    } }))
+    let group = |(id, lines)| json!({ "fulfillmentOrderId": id, "fulfillmentOrderLineItems": lines });
+    Ok(taken.into_iter().map(group).collect())
 }
 
 #[derive(Deserialize)]
@@ -243,8 +256,20 @@ mod tests {
         assert_eq!(groups[0]["fulfillmentOrderLineItems"], json!([line(30, 1), line(31, 2)]));
         assert_eq!(groups[1]["fulfillmentOrderLineItems"], json!([line(40, 2)]));
         assert_eq!(variables["fulfillment"]["trackingInfo"]["number"], "1Z");
-        let too_much = plan(&parcel(&[("A", 7)]), &remaining);
+        let too_much = plan(&parcel(&[("A", 7), ("B", 2)]), &remaining);
         assert_eq!(too_much, Plan::TooMuch { sku: "A".into(), missing: 1 });
+    }
+
+    #[test]
+    fn a_parcel_that_left_elsewhere_fulfils_what_the_store_gave_to_one_other_place() {
+        let groups = vec![group(1, 2, true, &[(10, "A", 2)]), group(2, 3, true, &[(20, "A", 2), (21, "B", 1)])];
+        let remaining = Remaining { groups, sent: Vec::new() };
+        let Plan::Create(variables) = plan(&parcel(&[("A", 2), ("B", 1)]), &remaining) else {
+            panic!("not to be created")
+        };
+        let groups = variables["fulfillment"]["lineItemsByFulfillmentOrder"].as_array().unwrap();
+        assert_eq!((groups.len(), &groups[0]["fulfillmentOrderId"]), (1, &json!(Gid::new("FulfillmentOrder", 2))));
+        assert_eq!(plan(&parcel(&[("A", 4)]), &remaining), Plan::TooMuch { sku: "A".into(), missing: 4 });
     }
 
     #[test]

@@ -19,11 +19,24 @@ pub struct Order {
     pub updated_at: Timestamp,
     pub cancelled_at: Option<Timestamp>,
     pub email: Option<String>,
+    /// Who ordered; `None` for a guest the store does not know.
+    pub customer: Option<Gid>,
     pub total: Money,
+    /// Whether prices and shipping contain their taxes.
+    pub taxes_included: bool,
+    pub shipping: Charge,
     pub payment: Payment,
     pub fulfillment: Fulfillment,
     pub shipping_address: Option<Address>,
     pub lines: Vec<Line>,
+}
+
+/// What is charged beside the lines, discounts taken off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Charge {
+    pub amount: Money,
+    pub tax: Money,
 }
 
 /// Whether it is paid, as the store sees it.
@@ -64,8 +77,12 @@ pub struct Line {
     pub quantity: u32,
     /// What is left of it after removals and refunds.
     pub current_quantity: u32,
-    /// `None` when it was made up for this order, or is gone.
-    pub variant: Option<Gid>,
+    /// Of one unit, before discounts.
+    pub unit_price: Money,
+    /// On all units together, the line's part of discounts on the whole order among them.
+    pub discount: Money,
+    /// On all units together.
+    pub tax: Money,
 }
 
 #[derive(Deserialize)]
@@ -81,12 +98,40 @@ struct Payload {
     currency: Currency,
     total_price: String,
     #[serde(default)]
+    taxes_included: bool,
+    #[serde(default)]
+    customer: Option<PayloadCustomer>,
+    #[serde(default)]
+    shipping_lines: Vec<PayloadShipping>,
+    #[serde(default)]
     financial_status: Option<String>,
     #[serde(default)]
     fulfillment_status: Option<String>,
     #[serde(default)]
     shipping_address: Option<PayloadAddress>,
     line_items: Vec<PayloadLine>,
+}
+
+#[derive(Deserialize)]
+struct PayloadCustomer {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+struct PayloadShipping {
+    discounted_price: String,
+    #[serde(default)]
+    tax_lines: Vec<PayloadTax>,
+}
+
+#[derive(Deserialize)]
+struct PayloadTax {
+    price: String,
+}
+
+#[derive(Deserialize)]
+struct PayloadAllocation {
+    amount: String,
 }
 
 #[derive(Deserialize)]
@@ -97,8 +142,36 @@ struct PayloadLine {
     title: String,
     quantity: u32,
     current_quantity: u32,
+    price: String,
     #[serde(default)]
-    variant_id: Option<u64>,
+    discount_allocations: Vec<PayloadAllocation>,
+    #[serde(default)]
+    tax_lines: Vec<PayloadTax>,
+}
+
+impl PayloadLine {
+    fn read(self, currency: Currency) -> Result<Line, MapError> {
+        let discounts = self.discount_allocations.iter().map(|part| part.amount.as_str());
+        Ok(Line {
+            discount: sum(discounts, currency, "discount_allocations")?,
+            tax: sum(self.tax_lines.iter().map(|tax| tax.price.as_str()), currency, "tax_lines")?,
+            unit_price: money(&self.price, currency, "price")?,
+            id: self.admin_graphql_api_id,
+            sku: self.sku.filter(|sku| !sku.is_empty()),
+            title: self.title,
+            quantity: self.quantity,
+            current_quantity: self.current_quantity,
+        })
+    }
+}
+
+/// Several amounts together.
+fn sum<'a>(amounts: impl Iterator<Item = &'a str>, currency: Currency, field: &'static str) -> Result<Money, MapError> {
+    let mut all = Money::zero(currency);
+    for amount in amounts {
+        all = all.checked_add(money(amount, currency, field)?).map_err(|_| MapError::Amount(field))?;
+    }
+    Ok(all)
 }
 
 /// Reads the webhooks `orders/create`, `orders/updated` and `orders/cancelled`.
@@ -111,6 +184,9 @@ pub fn from_webhook(body: &[u8]) -> Result<Order, MapError> {
         Some("fulfilled") => Fulfillment::Fulfilled,
         Some(_) => Fulfillment::Unknown,
     };
+    let currency = payload.currency;
+    let shipped = &payload.shipping_lines;
+    let shipping_taxes = shipped.iter().flat_map(|line| &line.tax_lines).map(|tax| tax.price.as_str());
     Ok(Order {
         id: payload.admin_graphql_api_id,
         name: payload.name,
@@ -118,22 +194,17 @@ pub fn from_webhook(body: &[u8]) -> Result<Order, MapError> {
         updated_at: payload.updated_at,
         cancelled_at: payload.cancelled_at,
         email: payload.email.filter(|email| !email.is_empty()),
-        total: money(&payload.total_price, payload.currency, "total_price")?,
+        customer: payload.customer.map(|customer| Gid::new("Customer", customer.id)),
+        total: money(&payload.total_price, currency, "total_price")?,
+        taxes_included: payload.taxes_included,
+        shipping: Charge {
+            amount: sum(shipped.iter().map(|line| line.discounted_price.as_str()), currency, "shipping_lines")?,
+            tax: sum(shipping_taxes, currency, "shipping_lines")?,
+        },
         payment: payment(payload.financial_status.as_deref().unwrap_or_default()),
         fulfillment,
         shipping_address: payload.shipping_address.map(Address::from),
-        lines: payload
-            .line_items
-            .into_iter()
-            .map(|line| Line {
-                id: line.admin_graphql_api_id,
-                sku: line.sku.filter(|sku| !sku.is_empty()),
-                title: line.title,
-                quantity: line.quantity,
-                current_quantity: line.current_quantity,
-                variant: line.variant_id.map(|number| Gid::new("ProductVariant", number)),
-            })
-            .collect(),
+        lines: payload.line_items.into_iter().map(|line| line.read(currency)).collect::<Result<_, _>>()?,
     })
 }
 
@@ -148,6 +219,9 @@ struct Node {
     email: Option<String>,
     currency_code: Currency,
     total_price_set: Bag,
+    taxes_included: bool,
+    customer: Option<Identified>,
+    shipping_lines: Connection<NodeShipping>,
     display_financial_status: Option<String>,
     display_fulfillment_status: String,
     shipping_address: Option<Address>,
@@ -158,6 +232,12 @@ struct Node {
 #[serde(rename_all = "camelCase")]
 struct Bag {
     shop_money: Amount,
+}
+
+impl Bag {
+    fn text(&self) -> &str {
+        &self.shop_money.amount
+    }
 }
 
 #[derive(Deserialize)]
@@ -173,7 +253,44 @@ struct NodeLine {
     title: String,
     quantity: u32,
     current_quantity: u32,
-    variant: Option<Identified>,
+    original_unit_price_set: Bag,
+    discount_allocations: Vec<NodeAllocation>,
+    tax_lines: Vec<NodeTax>,
+}
+
+impl NodeLine {
+    fn read(self, currency: Currency) -> Result<Line, MapError> {
+        let discounts = self.discount_allocations.iter().map(|part| part.allocated_amount_set.text());
+        Ok(Line {
+            discount: sum(discounts, currency, "discountAllocations")?,
+            tax: sum(self.tax_lines.iter().map(|tax| tax.price_set.text()), currency, "taxLines")?,
+            unit_price: money(self.original_unit_price_set.text(), currency, "originalUnitPriceSet")?,
+            id: self.id,
+            sku: self.sku.filter(|sku| !sku.is_empty()),
+            title: self.title,
+            quantity: self.quantity,
+            current_quantity: self.current_quantity,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeShipping {
+    discounted_price_set: Bag,
+    tax_lines: Vec<NodeTax>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeAllocation {
+    allocated_amount_set: Bag,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeTax {
+    price_set: Bag,
 }
 
 #[derive(Deserialize)]
@@ -185,16 +302,19 @@ struct Identified {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {
     Whole(Box<Order>),
-    /// It has more lines than came along: it has to be read by itself.
+    /// It has more lines, or ways of shipping, than came along: it has to be read by itself.
     Cut(Gid),
 }
 
 /// Reads an order of a page, or one by itself.
 pub fn from_node(node: Value) -> Result<Read, MapError> {
     let node: Node = serde_json::from_value(node).map_err(|error| shape(&error))?;
-    if node.line_items.page_info.has_next_page {
+    if node.line_items.page_info.has_next_page || node.shipping_lines.page_info.has_next_page {
         return Ok(Read::Cut(node.id));
     }
+    let currency = node.currency_code;
+    let shipped = &node.shipping_lines.nodes;
+    let shipping_taxes = shipped.iter().flat_map(|line| &line.tax_lines).map(|tax| tax.price_set.text());
     let fulfillment = match node.display_fulfillment_status.as_str() {
         "UNFULFILLED" => Fulfillment::Unfulfilled,
         "PARTIALLY_FULFILLED" => Fulfillment::Partial,
@@ -208,23 +328,17 @@ pub fn from_node(node: Value) -> Result<Read, MapError> {
         updated_at: node.updated_at,
         cancelled_at: node.cancelled_at,
         email: node.email.filter(|email| !email.is_empty()),
-        total: money(&node.total_price_set.shop_money.amount, node.currency_code, "totalPriceSet")?,
+        customer: node.customer.map(|customer| customer.id),
+        total: money(node.total_price_set.text(), currency, "totalPriceSet")?,
+        taxes_included: node.taxes_included,
+        shipping: Charge {
+            amount: sum(shipped.iter().map(|line| line.discounted_price_set.text()), currency, "shippingLines")?,
+            tax: sum(shipping_taxes, currency, "shippingLines")?,
+        },
         payment: payment(&node.display_financial_status.unwrap_or_default().to_lowercase()),
         fulfillment,
         shipping_address: node.shipping_address,
-        lines: node
-            .line_items
-            .nodes
-            .into_iter()
-            .map(|line| Line {
-                id: line.id,
-                sku: line.sku.filter(|sku| !sku.is_empty()),
-                title: line.title,
-                quantity: line.quantity,
-                current_quantity: line.current_quantity,
-                variant: line.variant.map(|variant| variant.id),
-            })
-            .collect(),
+        lines: node.line_items.nodes.into_iter().map(|line| line.read(currency)).collect::<Result<_, _>>()?,
     })))
 }
 
@@ -252,11 +366,14 @@ mod tests {
         json!({
             "admin_graphql_api_id": "gid://shopify/Order/9007199254741000", "id": 9_007_199_254_741_000_u64, "name": "#1001",
             "created_at": "2026-07-01T12:00:00Z", "updated_at": "2026-07-01T12:00:01Z", "cancelled_at": null,
-            "email": "ada@example.com", "currency": "GBP", "total_price": "59.97", "financial_status": "paid",
+            "email": "ada@example.com", "currency": "GBP", "total_price": "58.96", "financial_status": "paid",
+            "taxes_included": true, "customer": { "id": 115_310_627_314_723_954_u64, "email": "ada@example.com" },
+            "shipping_lines": [{ "price": "4.99", "discounted_price": "3.99", "tax_lines": [{ "price": "0.67", "rate": 0.2 }] }],
             "fulfillment_status": null, "test": false, "browser_ip": "192.0.2.1",
             "shipping_address": { "first_name": "Ada", "address1": "1 High St", "city": "London", "country_code": "GB" },
             "line_items": [{ "admin_graphql_api_id": "gid://shopify/LineItem/1", "sku": "TEE-S", "title": "Tee", "quantity": 3,
-                "current_quantity": 2, "variant_id": 7, "price": "19.99" },
+                "current_quantity": 2, "variant_id": 7, "price": "19.99",
+                "discount_allocations": [{ "amount": "3.00" }, { "amount": "2.00" }], "tax_lines": [{ "price": "9.16" }] },
                 { "admin_graphql_api_id": "gid://shopify/LineItem/2", "sku": "", "title": "Wrapping", "quantity": 1,
                 "current_quantity": 1, "variant_id": null, "price": "0.00" }],
         })
@@ -266,10 +383,15 @@ mod tests {
     fn a_webhook_is_read() {
         let order = from_webhook(payload().to_string().as_bytes()).unwrap();
         assert_eq!((order.id.number(), order.name.as_str()), (9_007_199_254_741_000, "#1001"));
-        assert_eq!(order.total, Money::from_minor(5_997, "GBP".parse().unwrap()));
+        let gbp = |minor| Money::from_minor(minor, "GBP".parse().unwrap());
+        assert_eq!((order.total, order.taxes_included), (gbp(5_896), true));
+        assert_eq!((order.shipping.amount, order.shipping.tax), (gbp(399), gbp(67)));
+        assert_eq!(order.customer, Some(Gid::new("Customer", 115_310_627_314_723_954)));
         assert_eq!((order.payment, order.fulfillment), (Payment::Paid, Fulfillment::Unfulfilled));
         assert_eq!((order.lines[0].quantity, order.lines[0].current_quantity), (3, 2));
-        assert_eq!((&order.lines[1].sku, &order.lines[1].variant), (&None, &None));
+        let line = |n: usize| (order.lines[n].unit_price, order.lines[n].discount, order.lines[n].tax);
+        assert_eq!((line(0), line(1)), ((gbp(1_999), gbp(500), gbp(916)), (gbp(0), gbp(0), gbp(0))));
+        assert_eq!(order.lines[1].sku, None);
         assert_eq!(order.shipping_address.unwrap().country_code.as_deref(), Some("GB"));
     }
 
