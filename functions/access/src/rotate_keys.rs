@@ -46,6 +46,11 @@ mod tests {
             Ok((value.into(), version.to_string()))
         }
 
+        async fn put(&self, value: &SecretString) -> Result<(), BoxError> {
+            *self.0.lock().unwrap() = (value.expose_secret().to_owned(), 1);
+            Ok(())
+        }
+
         async fn replace(&self, value: &SecretString, seen: &str) -> Result<bool, BoxError> {
             let mut stored = self.0.lock().unwrap();
             let is_seen = stored.1.to_string() == seen;

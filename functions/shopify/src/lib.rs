@@ -6,12 +6,17 @@
 //! | `shopify-on-delivery` | queue `shopify-inbound.fifo` | takes in what a store told |
 //! | `shopify-on-change` | queue `shopify-changes.fifo`: books, levels, parcels | notes for each store what it is to be told |
 //! | `shopify-on-task` | queue `shopify-outbound.fifo` | tells a store |
+//! | `shopify-connections-api` | `/v1/connections/shopify…` | connects stores, and lets them go |
 //!
-//! Installing a store (`/v1/shopify/…`) and its schedule of reconciliation are not here.
+//! The sweep of documents tells both workers of what is due again; each takes what is its own.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+mod backoffice;
 mod change;
+mod connections;
+mod orders;
+mod privacy;
 mod receiver;
 mod tokens;
 mod work;
@@ -26,14 +31,23 @@ use messaging::EventHandler;
 use runtime::{Building, Context, InitError, Roots, settings};
 use shopify::breaker::store::Circuits;
 use shopify::client::Client;
+use shopify::connect::Connector;
+use shopify::inbound::Inbound;
 use shopify::install::Credentials;
+use shopify::installs::Installs;
 use shopify::limiter::store::Limiter;
+use shopify::outbound::Outbound;
 use shopify::stores::Stores;
+use shopify::synced::Agreements;
 use shopify::tokens::Tokens;
 use table::Table;
+use utoipa::OpenApi as _;
+use web::transport::Transport;
 
+pub use backoffice::Backoffice;
 pub use change::OnChange;
-pub use receiver::{Doc, Receiver, router};
+pub use connections::{Api, router as connections_router};
+pub use receiver::{Receiver, router as webhook_router};
 pub use work::{Direction, OnDocument};
 
 /// How long a worker rather waits for the bucket than gives its task back.
@@ -68,6 +82,15 @@ settings! {
     }
 }
 
+settings! {
+    struct ConnectorSettings {
+        /// Whose stack.
+        tenant: TenantId = "TENANT",
+        /// Where this API is for merchants and stores, without a path.
+        public_url: String = "PUBLIC_URL",
+    }
+}
+
 /// Builds `webhook-shopify`.
 #[must_use]
 pub fn webhook(context: &'static Context) -> Building<Router> {
@@ -76,7 +99,27 @@ pub fn webhook(context: &'static Context) -> Building<Router> {
         let table = Table::new(context.dynamodb()?, table);
         let documents = Documents::new(table.clone(), context.clock());
         let receiver = Receiver::new(tenant, context.secret(secret)?, documents, Stores::new(table));
-        Ok(router(Arc::new(receiver)))
+        Ok(webhook_router(Arc::new(receiver)))
+    })
+}
+
+/// Builds `shopify-on-delivery`.
+#[must_use]
+pub fn on_delivery(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
+    Box::pin(async move {
+        let TableSettings { table } = context.settings()?;
+        let (table, clock) = (Table::new(context.dynamodb()?, table), context.clock());
+        let documents = Documents::new(table.clone(), clock.clone());
+        let attempt = Inbound {
+            stores: Stores::new(table.clone()),
+            agreements: Agreements::new(table.clone()),
+            documents: documents.clone(),
+            platform: Arc::new(Backoffice::new(&table, &clock)),
+            clock,
+        };
+        let handler: Arc<dyn EventHandler> =
+            Arc::new(OnDocument { documents, attempt: Arc::new(attempt), direction: Direction::In });
+        Ok(handler)
     })
 }
 
@@ -92,22 +135,73 @@ pub fn on_change(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
     })
 }
 
-/// The way to stores, for whoever calls them.
-pub(crate) fn client(context: &'static Context) -> Result<(Table, Client), InitError> {
+/// What calls stores.
+struct Caller {
+    table: Table,
+    app: Credentials,
+    base_url: String,
+    tokens: Arc<tokens::Secrets>,
+    transport: Arc<dyn Transport>,
+    client: Client,
+}
+
+fn caller(context: &'static Context) -> Result<Caller, InitError> {
     let CallerSettings { table, client_id, secret, base_url, tokens } = context.settings()?;
     let (table, clock) = (Table::new(context.dynamodb()?, table), context.clock());
-    // Nobody is sent anywhere from here.
+    // Only who connects stores sends a merchant anywhere.
     let app = Credentials { client_id, secret: context.secret(secret)?, redirect_uri: String::new() };
     let transport = context.transport(Roots::Public);
     let kept = Arc::new(tokens::Secrets::new(context, tokens));
-    let tokens = Tokens::new(kept, app, transport.clone(), table.clone(), clock.clone());
+    let tokens = Tokens::new(kept.clone(), app.clone(), transport.clone(), table.clone(), clock.clone());
     let limiter = Limiter::new(table.clone(), clock.clone(), PATIENCE);
     let circuits = Circuits::new(table.clone(), clock.clone());
-    Ok((table, Client::new(transport, limiter, circuits, tokens, clock, base_url)))
+    let client = Client::new(transport.clone(), limiter, circuits, tokens, clock, base_url.clone());
+    Ok(Caller { table, app, base_url, tokens: kept, transport, client })
+}
+
+/// Builds `shopify-connections-api`.
+#[must_use]
+pub fn connections(context: &'static Context) -> Building<Router> {
+    Box::pin(async move {
+        let ConnectorSettings { tenant, public_url } = context.settings()?;
+        let Caller { table, app, base_url, tokens, transport, client } = caller(context)?;
+        let clock = context.clock();
+        let connector = Connector {
+            app: Credentials { redirect_uri: format!("{public_url}/v1/connections/shopify/callback"), ..app },
+            installs: Installs::new(table.clone(), clock.clone()),
+            stores: Stores::new(table.clone()),
+            documents: Documents::new(table, clock.clone()),
+            tokens,
+            client,
+            transport,
+            clock,
+            base_url,
+            webhooks: format!("{public_url}/shopify/v1/webhooks"),
+        };
+        Ok(connections_router(Arc::new(Api { tenant, connector })))
+    })
+}
+
+/// Builds `shopify-on-task`.
+#[must_use]
+pub fn on_task(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
+    Box::pin(async move {
+        let Caller { table, client, .. } = caller(context)?;
+        let clock = context.clock();
+        let platform = Arc::new(Backoffice::new(&table, &clock));
+        let (stores, agreements) = (Stores::new(table.clone()), Agreements::new(table.clone()));
+        let documents = Documents::new(table, clock.clone());
+        let attempt = Outbound::new(client, stores, agreements, platform, clock);
+        let handler: Arc<dyn EventHandler> =
+            Arc::new(OnDocument { documents, attempt: Arc::new(attempt), direction: Direction::Out });
+        Ok(handler)
+    })
 }
 
 /// The description of all routes.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    <Doc as utoipa::OpenApi>::openapi()
+    let mut whole = receiver::Doc::openapi();
+    whole.merge(connections::Doc::openapi());
+    whole
 }

@@ -23,7 +23,7 @@ const MAX_BODY: usize = 4 << 20;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(receive))]
-pub struct Doc;
+pub(crate) struct Doc;
 
 /// What the route works with.
 pub struct Receiver {

@@ -33,6 +33,10 @@ impl TokenStore for Secrets {
         Ok((Kept::open(&value)?, version))
     }
 
+    async fn keep(&self, tenant: &TenantId, shop: &Shop, new: &Kept) -> Result<(), BoxError> {
+        self.secret(tenant, shop)?.put(&new.seal()?).await
+    }
+
     async fn replace(&self, tenant: &TenantId, shop: &Shop, new: &Kept, seen: &str) -> Result<bool, BoxError> {
         self.secret(tenant, shop)?.replace(&new.seal()?, seen).await
     }

@@ -115,7 +115,7 @@ impl Context {
         Ok(Arc::new(Cached::new(self.json_service(SECRETS_MANAGER)?, arn.into(), self.clock())))
     }
 
-    /// The secret with this ARN, to be replaced.
+    /// The secret with this ARN or name, to be made or replaced.
     pub fn secret_store(&self, arn: impl Into<String>) -> Result<Arc<dyn SecretStore>, InitError> {
         Ok(Arc::new(Replaceable::new(self.json_service(SECRETS_MANAGER)?, arn.into())))
     }

@@ -17,7 +17,7 @@ use web::BoxError;
 
 use crate::json_service::{CallError, JsonService, Service};
 
-/// Its two operations that are used here.
+/// Its operations that are used here.
 pub(crate) const SECRETS_MANAGER: Service =
     Service { host: "secretsmanager", name: "secretsmanager", prefix: "secretsmanager" };
 
@@ -83,6 +83,7 @@ kernel::typed_id!(
 /// A secret that is replaced from here, always read afresh.
 pub(crate) struct Replaceable {
     manager: JsonService,
+    /// Or its name, for one that is made from here.
     arn: String,
 }
 
@@ -97,6 +98,22 @@ impl web::secret::SecretStore for Replaceable {
     async fn read(&self) -> Result<(SecretString, String), BoxError> {
         let SecretValue { secret_string, version_id } = value(&self.manager, &self.arn).await?;
         Ok((secret_string, version_id))
+    }
+
+    async fn put(&self, value: &SecretString) -> Result<(), BoxError> {
+        let value = value.expose_secret();
+        // The same value again is the same version.
+        let version = SuccessorId::derive(&["put", value]).to_string();
+        let made = json!({ "Name": self.arn, "ClientRequestToken": version, "SecretString": value });
+        match self.manager.call::<IgnoredAny>("CreateSecret", &made).await {
+            Ok(_) => Ok(()),
+            Err(CallError::Refused { code, .. }) if code == "ResourceExistsException" => {
+                let over = json!({ "SecretId": self.arn, "ClientRequestToken": version, "SecretString": value });
+                self.manager.call::<IgnoredAny>("PutSecretValue", &over).await?;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn replace(&self, value: &SecretString, seen: &str) -> Result<bool, BoxError> {

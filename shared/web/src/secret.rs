@@ -22,6 +22,8 @@ pub trait Secret: Send + Sync {
 pub trait SecretStore: Send + Sync {
     /// The value as it is now, and which version that is.
     async fn read(&self) -> Result<(SecretString, String), BoxError>;
+    /// Makes the secret, or puts a value over whatever is there.
+    async fn put(&self, value: &SecretString) -> Result<(), BoxError>;
     /// Replaces the version that was seen; `false` when somebody else has.
     async fn replace(&self, value: &SecretString, seen: &str) -> Result<bool, BoxError>;
 }

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use documents::change::Shape;
 use documents::merge::{Action, merge};
 use documents::{
-    Attempt, Document, DocumentType, Documents, Intake, KEEP_DAYS, Outcome, ReceiveError, Received, Remote, Report,
-    Work,
+    Attempt, ConnectionId, Document, DocumentType, Documents, Intake, KEEP_DAYS, Outcome, ReceiveError, Received,
+    Remote, Report, Work,
 };
 use kernel::{Clock, Context, TenantId, Timestamp};
 use serde_json::{Value, json};
@@ -33,6 +33,8 @@ use crate::webhook::{Delivery, Topic, Verified};
 pub const DELIVERY: &str = "shopify-delivery";
 /// Told when a delivery was stored.
 pub const DELIVERY_RECEIVED: &str = "shopify.delivery.received.v1";
+/// The connection under which requests about personal data are worked on, of all stores.
+const PRIVACY: &str = "shopify-privacy";
 /// Told when something is to be told to a store.
 pub const TASK_DUE: &str = "shopify.task.due.v1";
 
@@ -68,7 +70,8 @@ pub async fn receive(
 ) -> Result<bool, StoreError> {
     let delivery = delivery.into_inner();
     let store = stores.find(tenant, &delivery.shop).await?;
-    let store = store.filter(|store| !store.uninstalled).ok_or(StoreError::UnknownStore)?;
+    let about_people = delivery.topic.is_about_people();
+    let store = store.filter(|store| !store.uninstalled || about_people).ok_or(StoreError::UnknownStore)?;
     // Told again and again since before the app was installed anew.
     let of_an_earlier_one = delivery.triggered_at.is_some_and(|at| at < store.connected_at);
     if delivery.topic == Topic::AppUninstalled && of_an_earlier_one {
@@ -79,7 +82,8 @@ pub async fn receive(
     let intake = Intake {
         kind: DocumentType::literal(DELIVERY),
         shape: SHAPE_VERSION,
-        connection: store.id,
+        // A store that is gone is paused; what the law asks of us goes on.
+        connection: if about_people { ConnectionId::literal(PRIVACY) } else { store.id },
         source: delivery.shop.as_str(),
         // What is about the same thing is worked on in order.
         external_id: &subject,
@@ -174,25 +178,7 @@ impl Inbound {
             Topic::OrdersCreate | Topic::OrdersUpdated | Topic::OrdersCancelled => self.order(work, &store, body).await,
             Topic::AppUninstalled => self.uninstalled(work, &store).await,
             Topic::CustomersDataRequest | Topic::CustomersRedact | Topic::ShopRedact => {
-                let value = serde_json::from_slice(body).map_err(|_| refused("UNREADABLE", "no JSON"))?;
-                let revision = work.document.id.to_string();
-                let taken = Taken {
-                    kind: kind::PRIVACY,
-                    id: None,
-                    remote: topic.header(),
-                    value: &value,
-                    decisions: &[],
-                    revision: &revision,
-                };
-                self.hand_over(work, &store, &taken).await?;
-                if *topic == Topic::CustomersRedact
-                    && let Some(customer) = value.pointer("/customer/id").and_then(Value::as_u64)
-                {
-                    let customer = Gid::new("Customer", customer).to_string();
-                    let forgotten = self.agreements.forget(work.tenant, &store.shop, kind::CUSTOMER, &customer).await;
-                    forgotten.map_err(|error| unstored(&error))?;
-                }
-                Ok(over("handed over"))
+                self.privacy(work, &store, *topic, body).await
             }
             Topic::BulkOperationsFinish | Topic::FulfillmentsCreate | Topic::ProductsDelete => {
                 Ok(over("nothing follows from this"))
@@ -237,6 +223,28 @@ impl Inbound {
         let paused = self.documents.pause(work.tenant, &store.id, why, &work.document.source, &cause(work)).await;
         paused.map_err(|error| unstored(&error))?;
         Ok(over(why))
+    }
+
+    async fn privacy(&self, work: &Work<'_>, store: &Connection, topic: Topic, body: &[u8]) -> Result<Report, Report> {
+        if topic == Topic::ShopRedact && !store.uninstalled {
+            return Ok(over("the app was installed again since"));
+        }
+        let value: Value = serde_json::from_slice(body).map_err(|_| refused("UNREADABLE", "no JSON"))?;
+        let revision = work.document.id.to_string();
+        let (remote, decisions) = (topic.header(), &[][..]);
+        let taken = Taken { kind: kind::PRIVACY, id: None, remote, value: &value, decisions, revision: &revision };
+        self.hand_over(work, store, &taken).await?;
+        let (tenant, shop) = (work.tenant, &store.shop);
+        let forgotten = match (topic, value.pointer("/customer/id").and_then(Value::as_u64)) {
+            (Topic::CustomersRedact, Some(customer)) => {
+                let customer = Gid::new("Customer", customer).to_string();
+                self.agreements.forget(tenant, shop, kind::CUSTOMER, &customer).await
+            }
+            (Topic::ShopRedact, _) => self.agreements.forget_all(tenant, shop).await,
+            _ => Ok(()),
+        };
+        forgotten.map_err(|error| unstored(&error))?;
+        Ok(over("done"))
     }
 
     /// Decides what becomes of a state of theirs.

@@ -12,7 +12,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
 use web::BoxError;
 use web::secret::{Rotating, Secret};
 
@@ -69,6 +68,8 @@ impl Credentials {
 pub struct Agreed {
     pub shop: Shop,
     pub code: String,
+    /// What [`App::authorize_url`] was given; whether it was given out is for [`crate::installs`].
+    pub state: String,
 }
 
 /// Why a callback is not believed.
@@ -78,8 +79,6 @@ pub enum InstallError {
     Forged,
     #[error("a parameter is missing or given twice: {0}")]
     Parameter(&'static str),
-    #[error("the state is not the one that was given")]
-    State,
     #[error("it is not a store")]
     Shop,
     #[error("it is too old, or from the future")]
@@ -113,7 +112,7 @@ impl Token {
 }
 
 impl App {
-    /// Where the merchant is sent to agree. `state` is random, and kept with the merchant's browser.
+    /// Where the merchant is sent to agree. `state` comes back with them.
     #[must_use]
     pub fn authorize_url(&self, shop: &Shop, state: &str) -> String {
         let query = form_urlencoded::Serializer::new(String::new())
@@ -126,7 +125,7 @@ impl App {
     }
 
     /// Checks the query a merchant came back with, signature first.
-    pub fn agreed(&self, query: &str, state: &str, now: Timestamp) -> Result<Verified<Agreed>, InstallError> {
+    pub fn agreed(&self, query: &str, now: Timestamp) -> Result<Verified<Agreed>, InstallError> {
         let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let one = |name: &'static str| {
             let mut values = pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -145,15 +144,12 @@ impl App {
         if !(fits(&self.secret.current) | previous) {
             return Err(InstallError::Forged);
         }
-        if !bool::from(one("state")?.as_bytes().ct_eq(state.as_bytes())) {
-            return Err(InstallError::State);
-        }
         let sent: i64 = one("timestamp")?.parse().map_err(|_| InstallError::Stale)?;
         if sent.abs_diff(now.as_second()) > MAX_AGE.unsigned_abs() {
             return Err(InstallError::Stale);
         }
         let shop = one("shop")?.parse().map_err(|_| InstallError::Shop)?;
-        Ok(Verified::proved(Agreed { shop, code: one("code")?.to_owned() }))
+        Ok(Verified::proved(Agreed { shop, code: one("code")?.to_owned(), state: one("state")?.to_owned() }))
     }
 
     /// The code for tokens. `base_url` is the store's, without a trailing slash.
@@ -222,31 +218,30 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn agreed(query: &str, state: &str, now: i64) -> Result<Agreed, InstallError> {
-        app().agreed(query, state, at(now)).map(Verified::into_inner)
+    fn agreed(query: &str, now: i64) -> Result<Agreed, InstallError> {
+        app().agreed(query, at(now)).map(Verified::into_inner)
     }
 
     #[test]
     fn the_published_example_is_believed_in_any_order() {
         let query = format!("hmac={SIGNATURE}&{PUBLISHED}");
-        let found = agreed(&query, "0.6784241404160823", 1_337_178_200).unwrap();
+        let found = agreed(&query, 1_337_178_200).unwrap();
+        assert_eq!(found.state, "0.6784241404160823");
         assert_eq!(
             (found.shop.as_str(), found.code.as_str()),
             ("some-shop.myshopify.com", "0907a61c0c8d55e99db179b68161bc00")
         );
         let mut pairs: Vec<&str> = query.split('&').collect();
         pairs.reverse();
-        assert!(agreed(&pairs.join("&"), "0.6784241404160823", 1_337_178_173).is_ok());
+        assert!(agreed(&pairs.join("&"), 1_337_178_173).is_ok());
     }
 
     #[test]
     fn anything_changed_added_or_doubled_is_refused() {
-        let state = "0.6784241404160823";
         let query = format!("{PUBLISHED}&hmac={SIGNATURE}");
         let now = 1_337_178_173;
-        assert_eq!(agreed(&query, "other", now), Err(InstallError::State));
-        assert_eq!(agreed(&query, state, now + 91), Err(InstallError::Stale));
-        assert_eq!(agreed(&query, state, now - 91), Err(InstallError::Stale));
+        assert_eq!(agreed(&query, now + 91), Err(InstallError::Stale));
+        assert_eq!(agreed(&query, now - 91), Err(InstallError::Stale));
         for forged in [
             query.replace("some-shop", "evil-shop"),
             format!("{query}&extra=1"),
@@ -256,7 +251,7 @@ mod tests {
             query.replace(SIGNATURE, "zz"),
             PUBLISHED.to_owned(),
         ] {
-            assert_eq!(agreed(&forged, state, now), Err(InstallError::Forged), "{forged}");
+            assert_eq!(agreed(&forged, now), Err(InstallError::Forged), "{forged}");
         }
     }
 

@@ -6,7 +6,7 @@
 //! | call a store | [`calls`]: a request builder and an answer reader a file; [`answer`] says how it ended |
 //! | know when I may call | [`limiter`], one bucket a store for all workers; [`breaker`], one circuit a store and entity |
 //! | take a webhook | [`webhook::verify`]; what it gives is the only thing handlers take |
-//! | connect a store | [`install`], [`stores`], [`tokens`] |
+//! | connect a store | [`connect`], of [`install`], [`installs`], [`stores`], [`tokens`] |
 //! | translate | [`map`] |
 //! | tell our own change from theirs | [`echo`] |
 //! | make a call, all of that together | [`client`] |
@@ -22,11 +22,13 @@ pub mod answer;
 pub mod breaker;
 pub mod calls;
 pub mod client;
+pub mod connect;
 pub mod document;
 pub mod echo;
 mod gid;
 pub mod inbound;
 pub mod install;
+pub mod installs;
 pub mod limiter;
 pub mod map;
 pub mod outbound;

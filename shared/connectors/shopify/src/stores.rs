@@ -93,18 +93,22 @@ impl Stores {
         Ok(self.0.query_all::<Connection>(query).await?.into_iter().map(|found| found.value).collect())
     }
 
-    /// Replaces what is known of a store at the version that was seen. Whether it was still that.
-    pub async fn replace(&self, tenant: &TenantId, connection: &Connection, seen: u64) -> Result<bool, TableError> {
-        match self.0.update(tenant, connection, seen).await {
-            Ok(_) => Ok(true),
+    /// Connects a store, or replaces what was known of it at the version that was seen. Whether it was still so.
+    pub async fn write(
+        &self,
+        tenant: &TenantId,
+        connection: &Connection,
+        seen: Option<u64>,
+    ) -> Result<bool, TableError> {
+        let written = match seen {
+            Some(version) => self.0.update(tenant, connection, version).await.map(|_| ()),
+            None => self.0.create(tenant, connection).await,
+        };
+        match written {
+            Ok(()) => Ok(true),
             Err(TableError::ConditionFailed { .. }) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// Connects a store, or replaces what is known of it.
-    pub async fn put(&self, tenant: &TenantId, connection: &Connection) -> Result<(), TableError> {
-        self.0.put(tenant, connection).await
     }
 
     /// The app is not installed any more, as somebody knew at `known_at`. May be repeated. `false` when it was installed again
@@ -115,7 +119,7 @@ impl Stores {
             let current = found.filter(|found| found.value.connected_at <= known_at);
             let Some(Versioned { value: mut connection, version }) = current else { return Ok(false) };
             connection.uninstalled = true;
-            if self.replace(tenant, &connection, version).await? {
+            if self.write(tenant, &connection, Some(version)).await? {
                 return Ok(true);
             }
         }

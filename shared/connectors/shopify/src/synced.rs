@@ -91,6 +91,9 @@ fn item_key(tenant: &TenantId, shop: &Shop, sku: &str) -> Key {
     Key::tenant(tenant, &["SHOPIFY", shop.as_str()], &["ITEM", sku])
 }
 
+/// Items removed between two looks at the list.
+const PAGE: usize = 100;
+
 /// The agreements in the table.
 #[derive(Debug, Clone)]
 pub struct Agreements(Table);
@@ -130,6 +133,26 @@ impl Agreements {
             self.0.delete(decided.value.key(tenant)).await?;
         }
         self.0.delete(synced_key(tenant, shop, kind, remote)).await
+    }
+
+    /// Forgets everything that was agreed on with a store, and decided.
+    pub async fn forget_all(&self, tenant: &TenantId, shop: &Shop) -> Result<(), TableError> {
+        let everything = || Query::partition(Partition::tenant(tenant, &["SHOPIFY", shop.as_str()]));
+        for list in ["SYNCED", "DECIDED", "ITEM"] {
+            let mut start = None;
+            loop {
+                let query = everything().begins_with(&[list, ""]).start(start).limit(PAGE);
+                let page = self.0.query_items(query.consistency(Consistency::Strong)).await?;
+                for key in page.items.iter().filter_map(table::Item::key) {
+                    self.0.delete(key).await?;
+                }
+                start = page.next;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes an agreement over the version that was seen, and what was decided on the way. Whether it was still that version.

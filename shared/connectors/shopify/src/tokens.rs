@@ -87,6 +87,8 @@ impl Kept {
 pub trait TokenStore: Send + Sync {
     /// The tokens as they are now, and which version that is.
     async fn read(&self, tenant: &TenantId, shop: &Shop) -> Result<(Kept, String), BoxError>;
+    /// Keeps the tokens of a store that was connected just now, over those of an earlier connection.
+    async fn keep(&self, tenant: &TenantId, shop: &Shop, new: &Kept) -> Result<(), BoxError>;
     /// Replaces the version that was seen; `false` when somebody else has.
     async fn replace(&self, tenant: &TenantId, shop: &Shop, new: &Kept, seen: &str) -> Result<bool, BoxError>;
 }

@@ -93,10 +93,15 @@ topics! {
 }
 
 impl Topic {
+    /// What the law asks of every app, of stores too that have thrown it out.
+    #[must_use]
+    pub fn is_about_people(self) -> bool {
+        matches!(self, Self::CustomersDataRequest | Self::CustomersRedact | Self::ShopRedact)
+    }
+
     /// The topics an app subscribes to itself; those about personal data are set with the app, not by it.
     pub fn subscribed() -> impl Iterator<Item = Self> {
-        let mandatory = [Self::CustomersDataRequest, Self::CustomersRedact, Self::ShopRedact];
-        Self::ALL.iter().copied().filter(move |topic| !mandatory.contains(topic))
+        Self::ALL.iter().copied().filter(|topic| !topic.is_about_people())
     }
 }
 

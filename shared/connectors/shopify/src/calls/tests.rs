@@ -208,7 +208,7 @@ async fn a_parcel_is_reported_once_though_its_answer_is_lost() {
         .unwrap();
     let order = map::order::from_webhook(bought.to_string().as_bytes()).unwrap();
     let parcel = |units: &[(&str, u32)], number: &str| Parcel {
-        location: shop.locations[0].id.clone(),
+        location: Some(shop.locations[0].id.clone()),
         units: units.iter().map(|(sku, units)| ((*sku).to_owned(), *units)).collect::<BTreeMap<_, _>>(),
         carrier: Some("UPS".into()),
         tracking_number: number.to_owned(),

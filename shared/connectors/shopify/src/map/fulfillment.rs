@@ -18,8 +18,8 @@ const MAX_SENT: usize = 50;
 /// A parcel that left one of our warehouses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parcel {
-    /// Where it left from, in the store's words.
-    pub location: Gid,
+    /// Where it left from, in the store's words; `None` when the store does not know the place.
+    pub location: Option<Gid>,
     /// Units by SKU.
     pub units: BTreeMap<String, u32>,
     pub carrier: Option<String>,
@@ -68,9 +68,9 @@ pub fn plan(parcel: &Parcel, remaining: &Remaining) -> Plan {
         return Plan::AlreadyThere(id.clone());
     }
     let others = remaining.groups.iter().filter_map(|group| group.location.as_ref());
-    let others: BTreeSet<&Gid> = others.filter(|location| **location != parcel.location).collect();
-    let elsewhere = || others.into_iter().find_map(|location| take(parcel, remaining, location).ok());
-    let groups = match take(parcel, remaining, &parcel.location) {
+    let others: BTreeSet<&Gid> = others.filter(|location| parcel.location.as_ref() != Some(location)).collect();
+    let elsewhere = || others.into_iter().find_map(|location| take(parcel, remaining, Some(location)).ok());
+    let groups = match take(parcel, remaining, parcel.location.as_ref()) {
         Ok(groups) => groups,
         Err((sku, missing)) => match elsewhere() {
             Some(groups) => groups,
@@ -84,8 +84,8 @@ pub fn plan(parcel: &Parcel, remaining: &Remaining) -> Plan {
 }
 
 /// The parcel's units from the open groups of a location; or the SKU and the units that are missing there.
-fn take(parcel: &Parcel, remaining: &Remaining, location: &Gid) -> Result<Vec<Value>, (String, u32)> {
-    let here = |group: &&Group| group.open && group.location.as_ref() == Some(location);
+fn take(parcel: &Parcel, remaining: &Remaining, location: Option<&Gid>) -> Result<Vec<Value>, (String, u32)> {
+    let here = |group: &&Group| group.open && location.is_some() && group.location.as_ref() == location;
     let mut taken: BTreeMap<&Gid, Vec<Value>> = BTreeMap::new();
     for (sku, units) in &parcel.units {
         let mut missing = *units;
@@ -215,7 +215,7 @@ mod tests {
 
     fn parcel(units: &[(&str, u32)]) -> Parcel {
         Parcel {
-            location: Gid::new("Location", 1),
+            location: Some(Gid::new("Location", 1)),
             units: units.iter().map(|(sku, units)| ((*sku).to_owned(), *units)).collect(),
             carrier: Some("UPS".into()),
             tracking_number: "1Z".into(),

@@ -13,7 +13,7 @@ use crate::Gid;
 pub const ID_NAMESPACE: &str = "crossdock";
 pub const ID_KEY: &str = "id";
 
-/// A product, in our words.
+/// A product, in our words. A text or list that is empty is not ours to say: the store's own stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Product {
@@ -92,10 +92,18 @@ pub fn to_remote(id: &str, product: &Product) -> Value {
         .zip(&values)
         .map(|(variant, values)| variant_input(variant, &options, values))
         .collect();
-    let mut input = json!({
-        "title": product.title, "descriptionHtml": product.description, "vendor": product.vendor,
-        "productType": product.product_type, "tags": product.tags, "productOptions": product_options, "variants": variants,
-    });
+    let mut input = json!({ "title": product.title, "productOptions": product_options, "variants": variants });
+    let texts = [
+        ("descriptionHtml", &product.description),
+        ("vendor", &product.vendor),
+        ("productType", &product.product_type),
+    ];
+    for (field, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+        input[field] = json!(text);
+    }
+    if !product.tags.is_empty() {
+        input["tags"] = json!(product.tags);
+    }
     if product.status != Status::Unknown {
         input["status"] = json!(product.status);
     }
