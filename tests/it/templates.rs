@@ -327,6 +327,7 @@ fn the_api_document_describes_exactly_the_routes_of_the_templates() {
         outbox_functions::ApiDoc::openapi(),
         access_functions::openapi(),
         documents_functions::openapi(),
+        shopify_functions::openapi(),
     ];
     let store = web::openapi::assemble("Crossdock", "1", documents).unwrap();
     let warehouse = web::openapi::assemble("Crossdock", "1", [warehouse::openapi()]).unwrap();

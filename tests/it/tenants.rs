@@ -4,6 +4,7 @@
 //! A route of the templates that has no row here fails a test. A row names things as `<order>`; the same request is made by
 //! one tenant with names of the other and with names of nothing, and at last by the other itself, which must find them.
 
+mod stores;
 mod world;
 
 use std::collections::BTreeSet;
@@ -174,6 +175,11 @@ const ROWS: &[Row] = &[
     ("POST /v1/operations/jobs/{name}/pause", ADMIN, "/v1/operations/jobs/<job>/pause", ""),
     ("POST /v1/operations/jobs/{name}/resume", ADMIN, "/v1/operations/jobs/<job>/resume", ""),
     ("DELETE /v1/connectors/{name}", ADMIN, "/v1/connectors/<connector>", ""),
+    ("GET /v1/connections/shopify", ADMIN, "/v1/connections/shopify", ""),
+    ("GET /v1/connections/shopify/{shop}", ADMIN, "/v1/connections/shopify/<shop>", ""),
+    ("POST /v1/connections/shopify/install", ADMIN, "/v1/connections/shopify/install", r#"{"shop":"<shop>"}"#),
+    ("PUT /v1/connections/shopify/{shop}", ADMIN, "/v1/connections/shopify/<shop>", r#"{"locations":{"<location>":"gid://shopify/Location/1"}}"#),
+    ("DELETE /v1/connections/shopify/{shop}", ADMIN, "/v1/connections/shopify/<shop>", ""),
     ("DELETE /store/v1/books/{id}", ADMIN, "/store/v1/books/<book>", ""),
     ("DELETE /v1/users/{id}", ADMIN, "/v1/users/<user>", ""),
 ];

@@ -56,9 +56,9 @@ pub(crate) fn for_local(project: &Project, step: &Step) -> anyhow::Result<PathBu
 }
 
 /// Builds a stand-in for a third party. On its own: together with the functions it would add features to theirs.
-pub(crate) fn stand_in(project: &Project, step: &Step, name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn stand_in(project: &Project, step: &Step, package: &str, name: &str) -> anyhow::Result<PathBuf> {
     let mut cargo = project.cargo();
-    cargo.args(["build", "--profile", "quick", "--package", "standins", "--bin", name]);
+    cargo.args(["build", "--profile", "quick", "--package", package, "--bin", name]);
     step.run(&mut cargo, &project.local("log/build-stand-ins.log"))?;
     Ok(project.target("quick").join(name))
 }

@@ -1,10 +1,12 @@
-//! `cargo xtask demo`: four orders on the running local stack, from the customer's click to the warehouse's confirmation.
+//! `cargo xtask demo`: four orders on the running local stack, from the customer's click to the warehouse's confirmation, and one
+//! that is bought in a Shopify store.
 //!
 //! `up` ends with it, and it can be repeated as often as one likes. With `--json` the outcome is printed for programs.
 
 pub(crate) mod api;
 mod cases;
 pub(crate) mod seed;
+mod shopify;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -75,11 +77,12 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
 impl World<'_> {
     fn demonstrate(&self) -> Outcome {
         type Scene = (&'static str, fn(&World) -> anyhow::Result<Case>);
-        let scenes: [Scene; 4] = [
+        let scenes: [Scene; 5] = [
             ("an order one warehouse can fill", cases::single),
             ("an order that takes both", cases::split),
             ("the last copy, ordered twice", cases::last_copy),
             ("an order whose warehouse is offline", cases::offline),
+            ("a book that is bought in a Shopify store", shopify::round_trip),
         ];
         let (mut orders, mut failures) = (Vec::new(), Vec::new());
         for (title, scene) in scenes {

@@ -24,7 +24,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let project = Project::open()?;
     let tools = step("install the tools", |step| Tools::install(&project, step))?;
     let binaries = step("build the functions", |step| build::for_local(&project, step))?;
-    let provider = step("build the stand-ins", |step| build::stand_in(&project, step, stand_ins::PAYMENT_PROVIDER))?;
+    let (provider, shop) = step("build the stand-ins", |step| {
+        let provider = build::stand_in(&project, step, "standins", stand_ins::PAYMENT_PROVIDER)?;
+        Ok((provider, build::stand_in(&project, step, stand_ins::SHOPIFY, stand_ins::SHOPIFY)?))
+    })?;
     step("start the local cloud", |_| {
         if local_cloud::start(&project, &tools)? {
             stand_ins::stop(&project)?;
@@ -43,6 +46,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
             "ReconcileRate=rate(1 minute)".to_owned(),
             format!("CognitoUrl={}", local_cloud::ENDPOINT),
             format!("PaymentBaseUrl={}", stand_ins::PAYMENT_URL),
+            format!("ShopifyClientId={}", stand_ins::SHOP_CLIENT_ID),
+            format!("ShopifyBaseUrl={}", stand_ins::SHOP_URL),
         ],
     };
     let stacks = Deployment { project: &project, tools: &tools, options: &options }.run()?;
@@ -53,6 +58,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     step("start the payment provider", |_| {
         stand_ins::start_payment_provider(&project, &tools, &provider, &stacks.store)
     })?;
+    step("start the Shopify store", |_| stand_ins::start_shop(&project, &tools, &shop, &stacks.store))?;
     step("register the warehouses", |_| register(&project, &tools, &stacks))?;
     LocalStack::remember(&project, &stacks)?;
     let users = step("make the users", |_| Users::create(&project, &tools, &stacks))?;

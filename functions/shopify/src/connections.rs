@@ -100,7 +100,7 @@ struct Connected {
 }
 
 /// The merchant comes back.
-#[utoipa::path(get, path = "/v1/connections/shopify/callback",
+#[utoipa::path(get, path = "/v1/connections/shopify/callback", security(()),
     params(("shop" = String, Query,), ("code" = String, Query,), ("state" = String, Query,),
         ("timestamp" = String, Query,), ("hmac" = String, Query,)),
     responses((status = 200, body = Connected),

@@ -18,6 +18,8 @@ mod connections;
 mod orders;
 mod privacy;
 mod receiver;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod work;
 

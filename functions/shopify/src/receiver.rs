@@ -71,7 +71,7 @@ fn doubt(why: &dyn std::fmt::Display) -> Problem {
 }
 
 /// Takes a delivery of a store.
-#[utoipa::path(post, path = "/shopify/v1/webhooks", request_body = Vec<u8>,
+#[utoipa::path(post, path = "/shopify/v1/webhooks", request_body = Vec<u8>, security(()),
     responses((status = 200, description = "stored, now or before"), (status = 401, description = "on any doubt")))]
 async fn receive(
     State(receiver): State<Arc<Receiver>>,

@@ -3,7 +3,7 @@
 //! `runtime` reads them from Secrets Manager and caches them; values never print.
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::BoxError;
@@ -28,12 +28,18 @@ pub trait SecretStore: Send + Sync {
     async fn replace(&self, value: &SecretString, seen: &str) -> Result<bool, BoxError>;
 }
 
-/// A credential in rotation, as JSON: both values are accepted, the current one is sent.
+/// A credential in rotation, as JSON: both values are accepted, the current one is sent. An empty previous one is none.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Rotating {
     pub current: SecretString,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unless_empty")]
     pub previous: Option<SecretString>,
+}
+
+/// A key of no length is one that everybody has.
+fn unless_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    let previous = Option::<SecretString>::deserialize(deserializer)?;
+    Ok(previous.filter(|previous| !previous.expose_secret().is_empty()))
 }
 
 impl Rotating {
@@ -42,8 +48,8 @@ impl Rotating {
     /// # Errors
     /// Says that, not what, is wrong: a parser's message could quote the secret.
     pub fn parse(json: &SecretString) -> Result<Self, InvalidSecret> {
-        use secrecy::ExposeSecret;
-        serde_json::from_str(json.expose_secret()).map_err(|_| InvalidSecret)
+        let rotating: Self = serde_json::from_str(json.expose_secret()).map_err(|_| InvalidSecret)?;
+        if rotating.current.expose_secret().is_empty() { Err(InvalidSecret) } else { Ok(rotating) }
     }
 }
 
@@ -54,8 +60,6 @@ pub struct InvalidSecret;
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     #[test]
@@ -64,6 +68,13 @@ mod tests {
         assert_eq!(secret.current.expose_secret(), "new-one");
         assert_eq!(secret.previous.as_ref().unwrap().expose_secret(), "old-one");
         assert!(!format!("{secret:?}").contains("-one"));
+    }
+
+    #[test]
+    fn an_empty_value_is_no_key() {
+        let rotated = Rotating::parse(&r#"{"current":"new","previous":""}"#.into()).unwrap();
+        assert!(rotated.previous.is_none());
+        assert!(Rotating::parse(&r#"{"current":""}"#.into()).is_err());
     }
 
     #[test]

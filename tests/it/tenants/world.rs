@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 use warehouse::Warehouse;
 use web::{Caller, Cors, Scope};
 
-use super::Row;
+use super::{Row, stores};
 use crate::network::Fixed;
 
 const ISBN: &str = "9780140449136";
@@ -74,6 +74,7 @@ impl Names {
             ("type", "notype".to_owned()),
             ("connector", "nopipe".to_owned()),
             ("connection", "nolink".to_owned()),
+            ("shop", "nowhere.myshopify.com".to_owned()),
             ("job", "nojob".to_owned()),
         ];
         Self(named.into())
@@ -238,6 +239,7 @@ impl World {
             ("type", "product".to_owned()),
             ("connector", "pipe".to_owned()),
             ("connection", "centre".to_owned()),
+            ("shop", stores::connected(table, &owner()).await),
             ("job", "reconcile".to_owned()),
         ]);
     }
@@ -324,7 +326,8 @@ impl World {
         let hidden = self.theirs.hide(&Names::of_nothing().hide(&seen.body));
         let is_made =
             |text: &&str| text.len() >= 29 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-        let texts = hidden.split('"').map(|text| Some(text).filter(|text| !is_made(text)).unwrap_or("<made>"));
+        let texts =
+            hidden.split(['"', '=', '&']).map(|text| Some(text).filter(|text| !is_made(text)).unwrap_or("<made>"));
         Seen { body: texts.collect::<Vec<_>>().join("\""), told: self.told(&seen.body), ..seen }
     }
 
@@ -428,7 +431,9 @@ fn integration(table: &Table, clock: &Arc<ManualClock>, sqs: aws_sdk_sqs::Client
     let secret = Arc::new(Fixed("cursor-secret-0123456789-0123456789".to_owned()));
     let centre = documents::centre::Centre::new(table.clone(), clock.clone());
     let operations = documents_functions::Operations::new(table, &clock, sqs, secret);
-    documents_functions::documents_router(centre).merge(documents_functions::operations_router(Arc::new(operations)))
+    documents_functions::documents_router(centre)
+        .merge(documents_functions::operations_router(Arc::new(operations)))
+        .merge(stores::router(table, &clock, owner()))
 }
 
 fn router(table: &Table, shelf: Table, clock: &Arc<ManualClock>, oauth: OAuth) -> Router {

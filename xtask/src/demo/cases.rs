@@ -23,9 +23,9 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 /// One order of the demonstration.
 #[derive(Debug, Serialize)]
 pub(crate) struct Case {
-    /// `single`, `split`, `lastCopy` or `offline`.
+    /// `single`, `split`, `lastCopy`, `offline` or `shopify`.
     pub(crate) case: &'static str,
-    /// Every status it had.
+    /// Every status it had; of an order from a store, its last.
     pub(crate) statuses: Vec<String>,
     /// Its parcels: warehouse and status.
     pub(crate) shipments: Vec<Shipment>,

@@ -80,6 +80,20 @@ pub const CATALOGUE: &[Permission] = &[
         &["PUT /v1/connectors/{name}", "DELETE /v1/connectors/{name}", "POST /v1/connectors/{name}/heartbeat"],
     ),
     permission("customers:read", "see everything kept about a buyer", &["GET /sales/v1/customers/{customer}/export"]),
+    permission(
+        "connections:read",
+        "see which stores are connected",
+        &["GET /v1/connections/shopify", "GET /v1/connections/shopify/{shop}"],
+    ),
+    permission(
+        "connections:write",
+        "connect stores and let them go",
+        &[
+            "POST /v1/connections/shopify/install",
+            "PUT /v1/connections/shopify/{shop}",
+            "DELETE /v1/connections/shopify/{shop}",
+        ],
+    ),
     permission("customers:write", "forget a buyer", &["POST /sales/v1/customers/{customer}/erasure"]),
     permission(
         "documents:read",

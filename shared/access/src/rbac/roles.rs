@@ -40,6 +40,8 @@ pub const BASE_ROLES: &[(&str, &[&str])] = &[
             "access:write",
             "books:read",
             "books:write",
+            "connections:read",
+            "connections:write",
             "connectors:register",
             "customers:read",
             "customers:write",

@@ -80,7 +80,7 @@ impl Installs {
         let install = Install { id: InstallId::new(&self.clock), shop: shop.clone(), by: by.to_owned(), until };
         self.table.put(tenant, &install).await?;
         let id = install.id.to_string();
-        let state = format!("{id}.{}", seal(&secret.current, tenant, shop, &id));
+        let state = format!("{id}-{}", seal(&secret.current, tenant, shop, &id));
         Ok((install, state))
     }
 
@@ -92,7 +92,7 @@ impl Installs {
         shop: &Shop,
         state: &str,
     ) -> Result<Option<Install>, TableError> {
-        let Some((id, given)) = state.split_once('.') else { return Ok(None) };
+        let Some((id, given)) = state.split_once('-') else { return Ok(None) };
         let fits = |secret: &SecretString| seal(secret, tenant, shop, id).as_bytes().ct_eq(given.as_bytes());
         let previous = secret.previous.as_ref().is_some_and(|previous| fits(previous).into());
         let (true, Ok(id)) = (bool::from(fits(&secret.current)) | previous, id.parse::<InstallId>()) else {
@@ -160,7 +160,7 @@ mod tests {
             (&other_tenant, &good, &shop(), &state),
             (&tenant(), &good, &shop(), &altered),
             (&tenant(), &good, &shop(), &String::new()),
-            (&tenant(), &good, &shop(), &".".to_owned()),
+            (&tenant(), &good, &shop(), &"-".to_owned()),
         ] {
             assert_eq!(installs.end(tenant, secret, shop, state).await.unwrap(), None);
         }

@@ -1,0 +1,8 @@
+//! The functions together, before a stand-in store: connected over HTTP, told by event, listened to by webhook.
+
+mod attacks;
+mod connecting;
+mod crashes;
+mod people;
+mod trade;
+mod world;

@@ -1,0 +1,91 @@
+//! Workers that die at any call to the table, before or after it.
+
+use documents::State;
+use messaging::Outcome;
+use sales::OrderStatus;
+use serde_json::json;
+use shopify::inbound::DELIVERY;
+use testkit::crash_points;
+
+use super::world::{World, sku, subscribed};
+
+/// A process handles what is to be handled and dies; what it left behind is found in time.
+async fn dies(world: &World, faults: &testkit::FaultInjector) {
+    let events = world.events();
+    assert!(!events.is_empty());
+    let handlers = world.handlers(&world.through(faults));
+    let _ = faults
+        .run(async {
+            for event in &events {
+                for handler in subscribed(&handlers, event) {
+                    if handler.handle(event).await != Outcome::Done {
+                        return;
+                    }
+                }
+            }
+        })
+        .await;
+    faults.restart();
+    // The queue delivers again, and whatever it does not is swept.
+    for event in &events {
+        for handler in subscribed(&world.handlers(&world.table()), event) {
+            handler.handle(event).await;
+        }
+    }
+    world.settle_in_time().await;
+}
+
+#[tokio::test]
+async fn an_order_is_taken_in_once_wherever_its_worker_died() {
+    let points = crash_points(async |faults| {
+        let world = World::connected().await;
+        world.book(1, 5, 0).await;
+        world.settle_in_time().await;
+        world.told(json!({})).await;
+        let bought = world.buy(&[(1, 2)]).await;
+        for delivery in world.told(json!({})).await {
+            if delivery.headers["x-shopify-topic"] == "orders/create" {
+                assert_eq!(world.receive(&delivery).await.as_u16(), 200);
+            }
+        }
+        dies(&world, &faults).await;
+        let order = world.order(&bought).await.unwrap();
+        assert_eq!((order.version, order.status), (1, OrderStatus::Processing));
+        let inventory = inventory::Inventory::new(world.table());
+        let place = ("alpha".parse().unwrap(), sku(1).parse().unwrap());
+        let level = inventory.prove(&super::world::tenant(), &place.0, &place.1).await.unwrap();
+        assert_eq!((level.committed, level.available()), (2, 3));
+        assert_eq!(world.of(DELIVERY, State::Success).await.len(), 1);
+    })
+    .await;
+    assert!(points > 5);
+}
+
+#[tokio::test]
+async fn a_product_and_its_stock_are_told_once_wherever_the_worker_died() {
+    crash_points(async |faults| {
+        let world = World::connected().await;
+        world.book(1, 5, 3).await;
+        dies(&world, &faults).await;
+        assert_eq!(world.objects("Product").await.len(), 1);
+        assert_eq!(world.available(1).await, [("Alpha".into(), 5), ("Beta".into(), 3)].into());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_parcel_is_told_once_wherever_the_worker_died() {
+    crash_points(async |faults| {
+        let world = World::connected().await;
+        world.book(1, 5, 0).await;
+        world.settle_in_time().await;
+        let bought = world.buy(&[(1, 2)]).await;
+        world.talk().await;
+        world.events();
+        world.ship(&bought).await;
+        dies(&world, &faults).await;
+        assert_eq!(world.objects("Fulfillment").await.len(), 1);
+        assert!(world.of("parcel", State::Error).await.is_empty());
+    })
+    .await;
+}

@@ -1,0 +1,520 @@
+//! A tenant with two locations and books, a stand-in store on the other side, and the functions between them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use catalog::{BookId, Catalog, NewBook};
+use documents::{Document, DocumentType, Documents, State, Wake};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client as Http;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use inventory::{Inventory, Locations, Movement, Observation, Posting};
+use kernel::{Clock, Context, Event, EventId, Isbn, ManualClock, Money, TenantId, Timestamp};
+use messaging::{EventHandler, Outcome};
+use sales::{Figure, Order, OrderId, Report, Sales};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use shopify::breaker::store::Circuits;
+use shopify::client::Client;
+use shopify::connect::Connector;
+use shopify::inbound::Inbound;
+use shopify::install::Credentials;
+use shopify::installs::Installs;
+use shopify::limiter::store::Limiter;
+use shopify::outbound::Outbound;
+use shopify::stores::Stores;
+use shopify::synced::Agreements;
+use shopify::tokens::{Kept, TokenStore, Tokens};
+use shopify::{Gid, Shop};
+use shopify_standin::{Options, Standin};
+use table::{Item, Table};
+use testkit::{FaultInjector, LocalDynamo};
+use tower::ServiceExt as _;
+use web::secret::Secret;
+use web::transport::{Transport, TransportError};
+use web::{BoxError, Caller, Cors};
+
+use crate::{Api, Backoffice, Direction, OnChange, OnDocument, Receiver};
+
+pub(crate) const SHOP: &str = "stand-in.myshopify.com";
+pub(crate) const CONNECTIONS: &str = "/v1/connections/shopify";
+pub(crate) const WEBHOOKS: &str = "/shopify/v1/webhooks";
+const TABLE: &str = "crossdock";
+
+pub(crate) fn tenant() -> TenantId {
+    "books.test".parse().unwrap()
+}
+
+pub(crate) fn cause() -> Context {
+    Context::root("req-1", None)
+}
+
+fn isbn(number: u32) -> Isbn {
+    Isbn::from_isbn10_body(&format!("{number:09}")).unwrap()
+}
+
+pub(crate) fn sku(number: u32) -> String {
+    isbn(number).to_string()
+}
+
+pub(crate) fn gbp(minor: i64) -> Money {
+    Money::from_minor(minor, "GBP".parse().unwrap())
+}
+
+struct Fixed;
+
+#[async_trait]
+impl Secret for Fixed {
+    async fn read(&self) -> Result<SecretString, BoxError> {
+        Ok(r#"{"current":"standin-secret"}"#.to_owned().into())
+    }
+
+    async fn refresh(&self) -> Result<SecretString, BoxError> {
+        self.read().await
+    }
+}
+
+/// Where tokens are kept.
+#[derive(Default)]
+struct Drawer(Mutex<Option<(Kept, u32)>>);
+
+#[async_trait]
+impl TokenStore for Drawer {
+    async fn read(&self, _: &TenantId, _: &Shop) -> Result<(Kept, String), BoxError> {
+        let (kept, version) = self.0.lock().unwrap().clone().ok_or("nothing is kept")?;
+        Ok((kept, version.to_string()))
+    }
+
+    async fn keep(&self, _: &TenantId, _: &Shop, new: &Kept) -> Result<(), BoxError> {
+        let mut kept = self.0.lock().unwrap();
+        let version = kept.as_ref().map_or(1, |(_, version)| version + 1);
+        *kept = Some((new.clone(), version));
+        Ok(())
+    }
+
+    async fn replace(&self, tenant: &TenantId, shop: &Shop, new: &Kept, seen: &str) -> Result<bool, BoxError> {
+        let is_seen = self.read(tenant, shop).await?.1 == seen;
+        if is_seen {
+            self.keep(tenant, shop, new).await?;
+        }
+        Ok(is_seen)
+    }
+}
+
+/// Plain HTTP on this machine.
+struct Socket(Http<HttpConnector, Full<Bytes>>);
+
+#[async_trait]
+impl Transport for Socket {
+    async fn send(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, TransportError> {
+        let sent = tokio::time::timeout(timeout, self.0.request(request.map(Full::new))).await;
+        let answer = sent
+            .map_err(|_| TransportError::TimedOut(timeout))?
+            .map_err(|error| TransportError::Broken(error.into()))?;
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|error| TransportError::Broken(error.into()))?;
+        Ok(Response::from_parts(head, body.to_bytes()))
+    }
+}
+
+/// A delivery on its way.
+#[derive(Clone)]
+pub(crate) struct Delivery {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+type Heard = Arc<Mutex<Vec<Delivery>>>;
+
+/// Something that hears deliveries and accepts them all.
+async fn listen() -> (String, Heard) {
+    let heard: Heard = Arc::default();
+    let (listener, keep) = (tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::clone(&heard));
+    let uri = format!("http://{}/hooks", listener.local_addr().unwrap());
+    let router = Router::new().fallback(async move |headers: HeaderMap, body: Bytes| {
+        keep.lock().unwrap().push(Delivery { headers, body });
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (uri, heard)
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) fn is(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self.body
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) dynamo: LocalDynamo,
+    pub(crate) standin: Standin,
+    heard: Heard,
+    drawer: Arc<Drawer>,
+    transport: Arc<Socket>,
+    router: Router,
+    handled: Mutex<HashSet<EventId>>,
+}
+
+impl World {
+    /// Nothing is connected yet.
+    pub(crate) async fn new() -> Self {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
+        let dynamo = LocalDynamo::with_clock(clock.clone());
+        dynamo.create_table(TABLE);
+        let (hooks, heard) = listen().await;
+        let options = Options {
+            clock: clock.clone(),
+            hold_webhooks: true,
+            locations: vec!["Alpha".into(), "Beta".into()],
+            ..Options::default()
+        };
+        let standin = Standin::start(options).await.unwrap();
+        let transport = Arc::new(Socket(Http::builder(TokioExecutor::new()).build_http()));
+        let mut world = Self {
+            clock,
+            dynamo,
+            standin,
+            heard,
+            drawer: Arc::default(),
+            transport,
+            router: Router::new(),
+            handled: Mutex::default(),
+        };
+        world.router = world.routes(hooks);
+        let mut locations = Locations::default();
+        for id in ["alpha", "beta"] {
+            let now = world.clock.now();
+            locations.register(id.parse().unwrap(), id.to_owned(), format!("http://{id}"), now).unwrap();
+        }
+        world.table().put(&tenant(), &locations).await.unwrap();
+        world
+    }
+
+    /// A store is connected, and both locations are places of it.
+    pub(crate) async fn connected() -> Self {
+        let world = Self::new().await;
+        let places = world.install().await.is(200)["places"].clone();
+        let of = |n: usize| places[n]["id"].clone();
+        let terms = json!({ "locations": { "alpha": of(0), "beta": of(1) } });
+        world.send(Method::PUT, &format!("{CONNECTIONS}/{SHOP}"), &terms).await.is(200);
+        world
+    }
+
+    fn routes(&self, webhooks: String) -> Router {
+        let (table, clock) = (self.table(), self.clock());
+        let connector = Connector {
+            app: credentials(),
+            installs: Installs::new(table.clone(), clock.clone()),
+            stores: Stores::new(table.clone()),
+            documents: self.documents(),
+            tokens: self.drawer.clone(),
+            client: self.client(&table),
+            transport: self.transport.clone(),
+            clock,
+            base_url: self.standin.url().to_owned(),
+            webhooks,
+        };
+        let receiver = Receiver::new(tenant(), Arc::new(Fixed), self.documents(), Stores::new(table));
+        let router = crate::webhook_router(Arc::new(receiver))
+            .merge(crate::connections_router(Arc::new(Api { tenant: tenant(), connector })));
+        web::finish(router, Cors::default())
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
+    pub(crate) fn table(&self) -> Table {
+        Table::new(self.dynamo.client(), TABLE)
+    }
+
+    pub(crate) fn through(&self, faults: &FaultInjector) -> Table {
+        Table::new(self.dynamo.client_through(faults), TABLE)
+    }
+
+    pub(crate) fn documents(&self) -> Documents {
+        Documents::new(self.table(), self.clock())
+    }
+
+    pub(crate) fn sales(&self) -> Sales {
+        Sales::new(self.table(), self.clock())
+    }
+
+    fn client(&self, table: &Table) -> Client {
+        let (clock, transport) = (self.clock(), self.transport.clone());
+        let limiter = Limiter::new(table.clone(), clock.clone(), Duration::ZERO);
+        let circuits = Circuits::new(table.clone(), clock.clone());
+        let tokens = Tokens::new(self.drawer.clone(), credentials(), transport.clone(), table.clone(), clock.clone());
+        Client::new(transport, limiter, circuits, tokens, clock, self.standin.url().to_owned())
+    }
+
+    /// The consumers of queues, as one process over this table.
+    pub(crate) fn handlers(&self, table: &Table) -> [Arc<dyn EventHandler>; 3] {
+        let clock = self.clock();
+        let (documents, stores) = (Documents::new(table.clone(), clock.clone()), Stores::new(table.clone()));
+        let (agreements, platform) = (Agreements::new(table.clone()), Arc::new(Backoffice::new(table, &clock)));
+        let inbound = Inbound {
+            stores: stores.clone(),
+            agreements: agreements.clone(),
+            documents: documents.clone(),
+            platform: platform.clone(),
+            clock: clock.clone(),
+        };
+        let outbound = Outbound::new(self.client(table), stores.clone(), agreements, platform, clock);
+        let worker = |attempt: Arc<dyn documents::Attempt>, direction| {
+            Arc::new(OnDocument { documents: documents.clone(), attempt, direction })
+        };
+        [
+            Arc::new(OnChange { documents: documents.clone(), stores }),
+            worker(Arc::new(inbound), Direction::In),
+            worker(Arc::new(outbound), Direction::Out),
+        ]
+    }
+
+    pub(crate) async fn ask(&self, role: &str, request: axum::http::request::Builder, body: Body) -> Answer {
+        let caller = Caller { principal: "usr_admin".into(), role: role.to_owned(), tenant: tenant() };
+        let request = request.extension(caller).body(body).unwrap();
+        let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: head.status, headers: head.headers, body: serde_json::from_slice(&body).unwrap_or_default() }
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("if-match", "*");
+        let request = request.header("content-type", "application/json");
+        let body = if body.is_null() { Body::empty() } else { body.to_string().into() };
+        self.ask("STORE_ADMIN", request, body).await
+    }
+
+    /// The query a merchant comes back with.
+    pub(crate) async fn agreed(&self) -> String {
+        let begun = self.send(Method::POST, &format!("{CONNECTIONS}/install"), &json!({ "shop": SHOP })).await.is(200);
+        let url = begun["authorizeUrl"].as_str().unwrap();
+        let url = url.replace(&format!("https://{SHOP}"), self.standin.url());
+        let request = Request::get(url).body(Bytes::new()).unwrap();
+        let answer = self.transport.send(request, Duration::from_secs(10)).await.unwrap();
+        let back = answer.headers()["location"].to_str().unwrap().to_owned();
+        back.split_once('?').unwrap().1.to_owned()
+    }
+
+    /// A merchant installs the app.
+    pub(crate) async fn install(&self) -> Answer {
+        let query = self.agreed().await;
+        self.send(Method::GET, &format!("{CONNECTIONS}/callback?{query}"), &Value::Null).await
+    }
+
+    /// A book at 12.50, and this stock.
+    pub(crate) async fn book(&self, number: u32, alpha: i64, beta: i64) -> BookId {
+        let new = NewBook {
+            isbn: sku(number),
+            title: format!("Volume {number}"),
+            authors: vec!["Homer".into()],
+            year: None,
+            language: None,
+            price: gbp(1_250),
+        };
+        self.count(number, "alpha", alpha).await;
+        self.count(number, "beta", beta).await;
+        let catalog = Catalog::new(self.table(), self.clock());
+        catalog.create(&tenant(), new, &cause()).await.unwrap().value.id
+    }
+
+    /// So many are at a location.
+    pub(crate) async fn count(&self, number: u32, location: &str, on_hand: i64) {
+        let posting =
+            Posting { source: "opening".into(), actor: "setup".into(), reason: None, effective_at: self.clock.now() };
+        let place = (&location.parse().unwrap(), &sku(number).parse().unwrap());
+        let movement = Movement::Counted { on_hand };
+        Inventory::new(self.table()).post(&tenant(), place, &movement, &posting, &|_| None).await.unwrap();
+        self.level_changed(number, location).await;
+    }
+
+    /// What the feed tells of a level.
+    pub(crate) async fn level_changed(&self, number: u32, location: &str) {
+        let data = json!({ "sku": sku(number), "location": location });
+        let about = format!("{location}/{}", sku(number));
+        let event = Event::new("inventory.level.changed.v1", &tenant(), about, 1, data, &*self.clock);
+        let [on_change, ..] = self.handlers(&self.table());
+        assert_eq!(on_change.handle(&event).await, Outcome::Done);
+    }
+
+    /// Events nobody has handled yet, oldest first.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let request = json!({ "TableName": TABLE, "FilterExpression": "kind = :k",
+            "ExpressionAttributeValues": { ":k": { "S": "event" } } });
+        let page = self.dynamo.execute("Scan", request);
+        assert!(page["LastEvaluatedKey"].is_null(), "the tests' tables fit in one page");
+        let stored = page["Items"].as_array().unwrap().iter().cloned();
+        let decode =
+            |item| table::outbox::decode(&Item::from(serde_json::from_value::<serde_dynamo::Item>(item).unwrap()));
+        let mut all: Vec<Event> = stored.map(|item| decode(item).unwrap()).collect();
+        let mut handled = self.handled.lock().unwrap();
+        all.retain(|event| handled.insert(event.id));
+        all.sort_by_key(|event| event.id);
+        all
+    }
+
+    /// Hands every event to all consumers and sweeps, until nothing is due.
+    pub(crate) async fn settle(&self) {
+        let handlers = self.handlers(&self.table());
+        for _ in 0..100 {
+            let events = self.events();
+            for event in &events {
+                for handler in subscribed(&handlers, event) {
+                    assert_eq!(handler.handle(event).await, Outcome::Done, "{event:?}");
+                }
+            }
+            let swept = self.documents().sweep(&tenant(), 100, &Teller(self.documents())).await.unwrap();
+            if events.is_empty() && swept.woken == 0 {
+                return;
+            }
+        }
+        panic!("it does not come to an end");
+    }
+
+    /// The same with what is due within two hours.
+    pub(crate) async fn settle_in_time(&self) {
+        self.settle().await;
+        for _ in 0..8 {
+            self.clock.advance(Duration::from_secs(900));
+            self.settle().await;
+        }
+    }
+
+    /// What the store has to tell by now.
+    pub(crate) async fn told(&self, travel: Value) -> Vec<Delivery> {
+        self.enter("deliver", travel).await;
+        std::mem::take(&mut *self.heard.lock().unwrap())
+    }
+
+    pub(crate) async fn receive(&self, delivery: &Delivery) -> StatusCode {
+        let mut request = Request::post(WEBHOOKS);
+        *request.headers_mut().unwrap() = delivery.headers.clone();
+        self.ask("nobody", request, delivery.body.clone().into()).await.status
+    }
+
+    /// Everything the store has to tell comes in.
+    pub(crate) async fn listen(&self) {
+        for delivery in self.told(json!({})).await {
+            assert_eq!(self.receive(&delivery).await, StatusCode::OK);
+        }
+    }
+
+    /// Both sides tell each other until nobody has anything to say.
+    pub(crate) async fn talk(&self) {
+        for _ in 0..10 {
+            self.settle().await;
+            let told = self.told(json!({})).await;
+            if told.is_empty() {
+                return;
+            }
+            for delivery in &told {
+                assert_eq!(self.receive(delivery).await, StatusCode::OK);
+            }
+        }
+        panic!("they never fall silent");
+    }
+
+    pub(crate) async fn enter(&self, what: &str, body: Value) -> Value {
+        self.standin.enter(what, body).await.unwrap()
+    }
+
+    pub(crate) async fn objects(&self, kind: &str) -> Vec<Value> {
+        self.enter("objects", json!({ "type": kind })).await.as_array().unwrap().clone()
+    }
+
+    /// A customer buys in the store. Gives the store's id of the order.
+    pub(crate) async fn buy(&self, items: &[(u32, i64)]) -> Gid {
+        let items: Vec<Value> =
+            items.iter().map(|(number, units)| json!({ "sku": sku(*number), "quantity": units })).collect();
+        let address = json!({ "firstName": "Ada", "lastName": "Byron", "address1": "1 High Street", "city": "London",
+            "zip": "N1", "countryCode": "GB" });
+        let body = json!({ "items": items, "email": "ada@example.com", "shippingAddress": address });
+        self.enter("buy", body).await["admin_graphql_api_id"].as_str().unwrap().parse().unwrap()
+    }
+
+    pub(crate) fn id_of(order: &Gid) -> OrderId {
+        crate::orders::Orders::id(&tenant(), &SHOP.parse().unwrap(), order)
+    }
+
+    pub(crate) async fn order(&self, order: &Gid) -> Option<Order> {
+        self.sales().order(&tenant(), Self::id_of(order)).await.unwrap()
+    }
+
+    /// The open parcels of an order leave.
+    pub(crate) async fn ship(&self, order: &Gid) {
+        let order = self.order(order).await.unwrap();
+        for parcel in order.shipments.iter().filter(|parcel| parcel.state.is_open()) {
+            let observed = Observation { on_hand: 7, version: 1 };
+            let lines = parcel.lines.iter();
+            let figures = lines.map(|(sku, quantity)| Figure { sku: sku.clone(), quantity: *quantity, observed });
+            let (report, id) = (Report::Shipped(figures.collect()), (order.id, parcel.id(order.id)));
+            self.sales().report(&tenant(), id, &parcel.location, &report, &cause()).await.unwrap();
+        }
+    }
+
+    /// What can be bought of an item in the store, by the name of the place.
+    pub(crate) async fn available(&self, number: u32) -> BTreeMap<String, i64> {
+        let (items, places) = (self.objects("InventoryItem").await, self.objects("Location").await);
+        let variants = self.objects("ProductVariant").await;
+        let item = variants.iter().find(|variant| variant["sku"] == sku(number).as_str());
+        let item = item.map(|variant| variant["inventoryItem"].clone()).unwrap_or_default();
+        assert!(items.iter().any(|known| known["id"] == item), "the store has no such item");
+        let levels = self.objects("InventoryLevel").await;
+        let named = |level: &Value| {
+            let place = places.iter().find(|place| place["id"] == level["location"]).unwrap();
+            (place["name"].as_str().unwrap().to_owned(), level["amounts"]["available"].as_i64().unwrap())
+        };
+        levels.iter().filter(|level| level["item"] == item).map(named).collect()
+    }
+
+    /// Documents of a type in a state.
+    pub(crate) async fn of(&self, kind: &'static str, state: State) -> Vec<Document> {
+        let kind = DocumentType::literal(kind);
+        self.documents().list(&tenant(), &kind, state, None, 100).await.unwrap().0
+    }
+}
+
+/// Who of [`World::handlers`] is told of an event, by the filters of their queues.
+pub(crate) fn subscribed<'a>(
+    [on_change, on_delivery, on_task]: &'a [Arc<dyn EventHandler>; 3],
+    event: &Event,
+) -> Vec<&'a Arc<dyn EventHandler>> {
+    match event.kind.as_str() {
+        documents::DOCUMENT_DUE => vec![on_delivery, on_task],
+        shopify::inbound::DELIVERY_RECEIVED => vec![on_delivery],
+        shopify::inbound::TASK_DUE => vec![on_task],
+        _ => vec![on_change],
+    }
+}
+
+fn credentials() -> Credentials {
+    let redirect_uri = "https://api.test/v1/connections/shopify/callback".into();
+    Credentials { client_id: "standin-app".into(), secret: Arc::new(Fixed), redirect_uri }
+}
+
+/// Tells of what is due as `cron-documents-sweep` does.
+struct Teller(Documents);
+
+#[async_trait]
+impl Wake for Teller {
+    async fn wake(&self, tenant: &TenantId, document: &Document) -> Result<(), BoxError> {
+        Ok(self.0.tell(tenant, document).await?)
+    }
+}
