@@ -366,7 +366,8 @@ impl World {
         let mut all: Vec<Event> = stored.map(|item| decode(item).unwrap()).collect();
         let mut handled = self.handled.lock().unwrap();
         all.retain(|event| handled.insert(event.id));
-        all.sort_by_key(|event| event.id);
+        // Ids of one moment are random; what is told of them, and about what, is not.
+        all.sort_by_key(|event| (event.time, event.kind.clone(), event.group.clone(), event.id));
         all
     }
 
