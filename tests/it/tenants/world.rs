@@ -74,7 +74,7 @@ impl Names {
             ("type", "notype".to_owned()),
             ("connector", "nopipe".to_owned()),
             ("connection", "nolink".to_owned()),
-            ("shop", "nowhere.myshopify.com".to_owned()),
+            ("shop", "missing.myshopify.com".to_owned()),
             ("job", "nojob".to_owned()),
         ];
         Self(named.into())

@@ -7,9 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use catalog::{BookId, Catalog, NewBook};
 use documents::{Document, DocumentType, Documents, State, Wake};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client as Http;
@@ -21,7 +24,9 @@ use messaging::{EventHandler, Outcome};
 use sales::{Figure, Order, OrderId, Report, Sales};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use sha2::Sha256;
 use shopify::breaker::store::Circuits;
+use shopify::calls::{Store, define_id};
 use shopify::client::Client;
 use shopify::connect::Connector;
 use shopify::inbound::Inbound;
@@ -29,7 +34,7 @@ use shopify::install::Credentials;
 use shopify::installs::Installs;
 use shopify::limiter::store::Limiter;
 use shopify::outbound::Outbound;
-use shopify::stores::Stores;
+use shopify::stores::{Connection, Stores};
 use shopify::synced::Agreements;
 use shopify::tokens::{Kept, TokenStore, Tokens};
 use shopify::{Gid, Shop};
@@ -216,6 +221,29 @@ impl World {
         world
     }
 
+    /// The same with little ado: nobody came by browser, and the store tells of nothing by itself.
+    pub(crate) async fn wired() -> Self {
+        let world = Self::new().await;
+        let token = Kept { access: "shpat_standin".into(), refresh: None, expires: None };
+        world.drawer.keep(&tenant(), &SHOP.parse().unwrap(), &token).await.unwrap();
+        let at = Store { base_url: world.standin.url().to_owned(), token: token.access };
+        let defined = world.transport.send(define_id::request(&at).unwrap(), Duration::from_secs(10)).await;
+        assert!(define_id::read(defined, world.clock.now()).result.is_ok());
+        let places = world.objects("Location").await;
+        let place = |n: usize| places[n]["id"].as_str().unwrap().parse().unwrap();
+        let connection = Connection {
+            shop: SHOP.parse().unwrap(),
+            id: "shopify-stand-in".parse().unwrap(),
+            currency: "GBP".parse().unwrap(),
+            locations: [("alpha".to_owned(), place(0)), ("beta".to_owned(), place(1))].into(),
+            rules: [].into(),
+            connected_at: Timestamp::UNIX_EPOCH,
+            uninstalled: false,
+        };
+        assert!(Stores::new(world.table()).write(&tenant(), &connection, None).await.unwrap());
+        world
+    }
+
     fn routes(&self, webhooks: String) -> Router {
         let (table, clock) = (self.table(), self.clock());
         let connector = Connector {
@@ -392,8 +420,8 @@ impl World {
     /// The same with what is due within two hours.
     pub(crate) async fn settle_in_time(&self) {
         self.settle().await;
-        for _ in 0..8 {
-            self.clock.advance(Duration::from_secs(900));
+        for _ in 0..4 {
+            self.clock.advance(Duration::from_secs(1_800));
             self.settle().await;
         }
     }
@@ -408,6 +436,22 @@ impl World {
         let mut request = Request::post(WEBHOOKS);
         *request.headers_mut().unwrap() = delivery.headers.clone();
         self.ask("nobody", request, delivery.body.clone().into()).await.status
+    }
+
+    /// What the store would tell of this, signed as it signs.
+    pub(crate) fn delivery(&self, topic: &str, payload: &Value) -> Delivery {
+        let body = payload.to_string();
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"standin-secret").unwrap();
+        mac.update(body.as_bytes());
+        let signature = BASE64_STANDARD.encode(mac.finalize().into_bytes());
+        let id = format!("{topic} {}", self.clock.now());
+        let mut headers = HeaderMap::new();
+        let named = [("hmac-sha256", &*signature), ("topic", topic), ("shop-domain", SHOP), ("webhook-id", &*id)];
+        for (name, value) in named {
+            let name: http::HeaderName = format!("x-shopify-{name}").parse().unwrap();
+            headers.insert(name, value.parse().unwrap());
+        }
+        Delivery { headers, body: body.into() }
     }
 
     /// Everything the store has to tell comes in.
@@ -442,12 +486,17 @@ impl World {
 
     /// A customer buys in the store. Gives the store's id of the order.
     pub(crate) async fn buy(&self, items: &[(u32, i64)]) -> Gid {
+        self.bought(items).await["admin_graphql_api_id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// The same; gives the order as its webhook does.
+    pub(crate) async fn bought(&self, items: &[(u32, i64)]) -> Value {
         let items: Vec<Value> =
             items.iter().map(|(number, units)| json!({ "sku": sku(*number), "quantity": units })).collect();
         let address = json!({ "firstName": "Ada", "lastName": "Byron", "address1": "1 High Street", "city": "London",
             "zip": "N1", "countryCode": "GB" });
         let body = json!({ "items": items, "email": "ada@example.com", "shippingAddress": address });
-        self.enter("buy", body).await["admin_graphql_api_id"].as_str().unwrap().parse().unwrap()
+        self.enter("buy", body).await
     }
 
     pub(crate) fn id_of(order: &Gid) -> OrderId {
