@@ -3,9 +3,9 @@
 //! | function | trigger | does |
 //! |---|---|---|
 //! | `webhook-shopify` | `POST /shopify/v1/webhooks` | verifies a delivery and stores it, with the event that has it worked on |
-//! | `shopify-on-delivery` | queue `shopify-inbound.fifo` | takes in what a store told |
+//! | `shopify-on-delivery` | queue `shopify-deliveries.fifo` | takes in what a store told |
 //! | `shopify-on-change` | queue `shopify-changes.fifo`: books, levels, parcels | notes for each store what it is to be told |
-//! | `shopify-on-task` | queue `shopify-outbound.fifo` | tells a store |
+//! | `shopify-on-task` | queue `shopify-tasks.fifo` | tells a store |
 //! | `shopify-connections-api` | `/v1/connections/shopify…` | connects stores, and lets them go |
 //!
 //! The sweep of documents tells both workers of what is due again; each takes what is its own.

@@ -219,3 +219,46 @@ fn address(theirs: &TheirAddress) -> Result<Address, PlatformError> {
     };
     if address.is_plausible() { Ok(address) } else { Err(refused("ADDRESS_NOT_VALID", "nothing can be sent there")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn line(sku: Option<&str>, quantity: u32, unit: i64, discount: i64) -> TheirLine {
+        let money = |minor| kernel::Money::from_minor(minor, "GBP".parse().unwrap());
+        TheirLine {
+            id: Gid::new("LineItem", 1),
+            sku: sku.map(str::to_owned),
+            title: "T".to_owned(),
+            quantity,
+            current_quantity: quantity,
+            unit_price: money(unit),
+            discount: money(discount),
+            tax: money(0),
+        }
+    }
+
+    #[test]
+    fn what_is_no_item_and_costs_nothing_is_left_out() {
+        let given = [line(None, 1, 0, 0), line(Some("a"), 2, 500, 0)];
+        assert_eq!(lines(&given).unwrap(), [Line::plain("a".parse().unwrap(), 2, 500)]);
+        assert!(lines(&[line(None, 1, 1, 0)]).is_err() && lines(&[line(Some("a b"), 1, 1, 0)]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn lines_of_one_item_come_to_what_they_came_to_apart(
+            given in proptest::collection::vec((1u32..50, 0i64..10_000), 1..8), percent in 0i64..=100
+        ) {
+            let off = |quantity: u32, unit: i64| i64::from(quantity) * unit * percent / 100;
+            let theirs: Vec<_> = given.iter().map(|(n, unit)| line(Some("a"), *n, *unit, off(*n, *unit))).collect();
+            let ours = lines(&theirs).unwrap();
+            prop_assert_eq!(ours.len(), 1);
+            let apart: i64 = given.iter().map(|(n, unit)| i64::from(*n) * unit - off(*n, *unit)).sum();
+            prop_assert_eq!(ours[0].quantity * ours[0].unit_price_minor - ours[0].discount_minor, apart);
+            prop_assert_eq!(ours[0].quantity, given.iter().map(|(n, _)| i64::from(*n)).sum::<i64>());
+        }
+    }
+}

@@ -7,9 +7,10 @@ use documents::{Attempt, ConnectionId, DocumentId, Documents};
 use kernel::Event;
 use messaging::{EventHandler, Outcome};
 use serde::Deserialize;
+use shopify::connect::PREFIX;
 use shopify::inbound::DELIVERY;
 
-/// Which documents a worker is for: the sweep tells both of all that are due.
+/// Which documents a worker is for: the sweep tells both of all that are due, of other connectors too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     In,
@@ -38,6 +39,9 @@ impl EventHandler for OnDocument {
         let Ok(About { document_id, connection, kind }) = About::deserialize(&event.data) else {
             return Outcome::reject("malformed_event", "no document in it");
         };
+        if !connection.as_str().starts_with(PREFIX) {
+            return Outcome::Done;
+        }
         let direction = if kind == DELIVERY { Direction::In } else { Direction::Out };
         if direction != self.direction {
             return Outcome::Done;

@@ -27,6 +27,9 @@ use crate::stores::{Connection, Stores};
 use crate::tokens::{Kept, TokenStore};
 use crate::{Gid, Shop};
 
+/// What the names of all connections of stores begin with.
+pub const PREFIX: &str = "shopify-";
+
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Whose circuit these calls have.
 const ENTITY: &str = "store";
@@ -180,8 +183,8 @@ fn locations_there(known: BTreeMap<String, Gid>, of_itself: &shop::Shop) -> BTre
 /// The connection of a store: its name, or a hash of it when connections cannot have such a name.
 fn connection_of(shop: &Shop) -> Result<ConnectionId, BoxError> {
     let name = shop.as_str().trim_end_matches(".myshopify.com");
-    let hashed = || format!("shopify-{}", kernel::hex(&Sha256::digest(name)[..16]));
-    Ok(format!("shopify-{name}").parse().or_else(|_| hashed().parse())?)
+    let hashed = || format!("{PREFIX}{}", kernel::hex(&Sha256::digest(name)[..16]));
+    Ok(format!("{PREFIX}{name}").parse().or_else(|_| hashed().parse())?)
 }
 
 fn done(report: Report) -> Result<(), ConnectError> {

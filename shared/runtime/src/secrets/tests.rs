@@ -53,3 +53,19 @@ async fn of_two_who_replace_one_version_the_second_learns_it() {
     assert_eq!(sent[0].1["ClientRequestToken"], sent[1].1["ClientRequestToken"]);
     assert_eq!(sent[0].1["SecretString"], "new");
 }
+
+#[tokio::test]
+async fn a_secret_is_made_or_its_value_replaced() {
+    let script = Script::new(|call| match call {
+        2 => (400, json!({ "__type": "ResourceExistsException" })),
+        _ => (200, json!({ "VersionId": "1" })),
+    });
+    let store = Replaceable::new(service(SECRETS_MANAGER, &script), "stack-shopify/store".to_owned());
+    store.put(&SecretString::from("one")).await.unwrap();
+    store.put(&SecretString::from("two")).await.unwrap();
+    let sent: Vec<_> = script.sent().into_iter().map(|(_, body)| body).collect();
+    let of = |n: usize, key: &str| sent[n][key].as_str().unwrap_or_default().to_owned();
+    assert_eq!((of(0, "Name"), of(0, "SecretString")), ("stack-shopify/store".into(), "one".into()));
+    assert_eq!((of(2, "SecretId"), of(2, "SecretString")), ("stack-shopify/store".into(), "two".into()));
+    assert_ne!(of(0, "ClientRequestToken"), of(2, "ClientRequestToken"));
+}
