@@ -1,10 +1,12 @@
 //! `/v1/documents`, `/v1/document-types` and `/v1/connectors`: handing documents in, and who takes them.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
-use documents::centre::{Centre, Connector, Submission};
+use documents::centre::{Centre, Connector, Registry, Submission};
 use documents::{ConnectionId, DocumentId, DocumentType, Received};
 use http::StatusCode;
 use kernel::Timestamp;
@@ -25,8 +27,15 @@ const MAX_TEXT: usize = 200;
 const MAX_URL: usize = 300;
 const MAX_TYPES: usize = 100;
 
+/// What the routes work with.
+#[derive(Clone)]
+struct Api {
+    centre: Centre,
+    registry: Arc<dyn Registry>,
+}
+
 /// The routes.
-pub fn router(centre: Centre) -> Router {
+pub fn router(centre: Centre, registry: Arc<dyn Registry>) -> Router {
     Router::new()
         .route("/v1/documents", post(submit))
         .route("/v1/documents/{id}", get(get_one))
@@ -35,7 +44,7 @@ pub fn router(centre: Centre) -> Router {
         .route("/v1/connectors", get(connectors))
         .route("/v1/connectors/{name}", put(register).delete(deregister))
         .route("/v1/connectors/{name}/heartbeat", post(heartbeat))
-        .with_state(centre)
+        .with_state(Api { centre, registry })
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -60,7 +69,7 @@ struct NewDocument {
     responses((status = 202, body = DocumentView),
         (status = 422, description = "`unknown_document_type`, `payload_invalid`, `revision_reused`")))]
 async fn submit(
-    State(centre): State<Centre>,
+    State(api): State<Api>,
     Allowed(caller, _): Allowed<Anybody>,
     meta: RequestMeta,
     key: Option<IdempotencyKey>,
@@ -83,7 +92,7 @@ async fn submit(
         revision,
         payload: new.payload,
     };
-    let received = centre.submit(&caller.tenant, submission, &Schemas, &meta.context()).await;
+    let received = api.centre.submit(&caller.tenant, submission, &Schemas, &meta.context()).await;
     let received = received.map_err(problems::submit)?;
     let replayed = matches!(received, Received::Known(_));
     let view = DocumentView::from(received.into_document());
@@ -99,11 +108,11 @@ async fn submit(
 #[utoipa::path(get, path = "/v1/documents/{id}", params(("id" = String, Path,)),
     responses((status = 200, body = DocumentView)))]
 async fn get_one(
-    State(centre): State<Centre>,
+    State(api): State<Api>,
     Allowed(caller, _): Allowed<Anybody>,
     Path(id): Path<DocumentId>,
 ) -> Result<Json<DocumentView>, Problem> {
-    let found = centre.document(&caller.tenant, id).await.map_err(|error| problems::table(&error))?;
+    let found = api.centre.document(&caller.tenant, id).await.map_err(|error| problems::table(&error))?;
     found.map(|document| Json(document.into())).ok_or_else(Problem::not_found)
 }
 
@@ -134,20 +143,20 @@ struct Types {
     params(("type" = String, Path,), ("version" = u16, Path,)),
     responses((status = 201), (status = 204), (status = 409, description = "`version_taken`")))]
 async fn register_type(
-    State(centre): State<Centre>,
+    State(api): State<Api>,
     Allowed(caller, _): Allowed<Operators>,
     Path((kind, version)): Path<(DocumentType, u16)>,
     Json(new): Json<NewType>,
 ) -> Result<StatusCode, Problem> {
-    let registered = centre.register_type(&caller.tenant, &kind, version, &new.schema, &Schemas).await;
+    let registered = api.centre.register_type(&caller.tenant, &kind, version, &new.schema, &Schemas).await;
     let is_new = registered.map_err(problems::register_type)?;
     Ok(if is_new { StatusCode::CREATED } else { StatusCode::NO_CONTENT })
 }
 
 /// The registered types.
 #[utoipa::path(get, path = "/v1/document-types", responses((status = 200, body = Types)))]
-async fn types(State(centre): State<Centre>, Allowed(caller, _): Allowed<Anybody>) -> Result<Json<Types>, Problem> {
-    let found = centre.types(&caller.tenant).await.map_err(|error| problems::table(&error))?;
+async fn types(State(api): State<Api>, Allowed(caller, _): Allowed<Anybody>) -> Result<Json<Types>, Problem> {
+    let found = api.centre.types(&caller.tenant).await.map_err(|error| problems::table(&error))?;
     let items = found.into_iter();
     let items = items.map(|found| TypeView { kind: found.kind.to_string(), version: found.shape, at: found.at });
     Ok(Json(Types { items: items.collect() }))
@@ -193,9 +202,9 @@ fn own(caller: &Caller, name: &ConnectionId) -> Result<(), Problem> {
 
 /// A connector registers itself, or changes what it registered.
 #[utoipa::path(put, path = "/v1/connectors/{name}", request_body = Registration, params(("name" = String, Path,)),
-    responses((status = 200, body = ConnectorView)))]
+    responses((status = 200, body = ConnectorView), (status = 503, description = "`registry_unavailable`")))]
 async fn register(
-    State(centre): State<Centre>,
+    State(api): State<Api>,
     Allowed(caller, _): Allowed<Services>,
     Path(name): Path<ConnectionId>,
     Json(new): Json<Registration>,
@@ -211,34 +220,36 @@ async fn register(
     let parse = |(n, text): (usize, &String)| validation.parse(&format!("/types/{n}"), "invalid_name", text.parse());
     let types: Vec<DocumentType> = new.types.iter().enumerate().filter_map(parse).collect();
     validation.finish()?;
-    let connector = centre.register(&caller.tenant, name, new.queue, types).await;
-    Ok(Json(connector.map_err(|error| problems::table(&error))?.into()))
+    let connector = api.centre.register(&caller.tenant, name, new.queue, types, &*api.registry).await;
+    Ok(Json(connector.map_err(problems::announce)?.into()))
 }
 
 /// A sign of life, due every minute.
 #[utoipa::path(post, path = "/v1/connectors/{name}/heartbeat", params(("name" = String, Path,)),
     responses((status = 204), (status = 404, description = "register first")))]
 async fn heartbeat(
-    State(centre): State<Centre>,
+    State(api): State<Api>,
     Allowed(caller, _): Allowed<Services>,
     Path(name): Path<ConnectionId>,
 ) -> Result<StatusCode, Problem> {
     own(&caller, &name)?;
-    let known = centre.heartbeat(&caller.tenant, &name).await.map_err(|error| problems::table(&error))?;
+    let known = api.centre.heartbeat(&caller.tenant, &name).await.map_err(|error| problems::table(&error))?;
     if known { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found()) }
 }
 
 /// A connector goes.
-#[utoipa::path(delete, path = "/v1/connectors/{name}", params(("name" = String, Path,)), responses((status = 204)))]
+#[utoipa::path(delete, path = "/v1/connectors/{name}", params(("name" = String, Path,)),
+    responses((status = 204), (status = 503, description = "`registry_unavailable`")))]
 async fn deregister(
-    State(centre): State<Centre>,
+    State(api): State<Api>,
     Allowed(caller, _): Allowed<Anybody>,
     Path(name): Path<ConnectionId>,
 ) -> Result<StatusCode, Problem> {
     if caller.is("SERVICE") {
         own(&caller, &name)?;
     }
-    centre.deregister(&caller.tenant, &name).await.map_err(|error| problems::table(&error))?;
+    let deregistered = api.centre.deregister(&caller.tenant, &name, &*api.registry).await;
+    deregistered.map_err(problems::announce)?;
     tracing::info!(connector = %name, principal = caller.principal, "connector deregistered");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -246,9 +257,9 @@ async fn deregister(
 /// The registered connectors.
 #[utoipa::path(get, path = "/v1/connectors", responses((status = 200, body = Connectors)))]
 async fn connectors(
-    State(centre): State<Centre>,
+    State(api): State<Api>,
     Allowed(caller, _): Allowed<Operators>,
 ) -> Result<Json<Connectors>, Problem> {
-    let found = centre.connectors(&caller.tenant).await.map_err(|error| problems::table(&error))?;
+    let found = api.centre.connectors(&caller.tenant).await.map_err(|error| problems::table(&error))?;
     Ok(Json(Connectors { items: found.into_iter().map(ConnectorView::from).collect() }))
 }

@@ -9,6 +9,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+pub mod cloud_map;
 mod documents_api;
 mod listing;
 mod operations;
@@ -22,8 +23,9 @@ mod workers;
 use std::sync::Arc;
 
 use axum::Router;
+use cloud_map::{Announced, Found, DISCOVERY, REGISTRY};
 use documents::Documents;
-use documents::centre::{Cached, Centre, Registered};
+use documents::centre::{Cached, Centre, Discovery};
 use documents::jobs::Jobs;
 use kernel::{Clock, TenantId};
 use messaging::EventHandler;
@@ -37,9 +39,13 @@ pub use operations::router as operations_router;
 pub use schema::Schemas;
 pub use workers::{OnReceived, Queues, Sweep};
 
+/// The service in the namespace whose instances connectors are.
+const CONNECTORS: &str = "connectors";
+
 settings! {
     struct ApiSettings {
         table: String = "TABLE_NAME",
+        connector_service_id: String = "CONNECTOR_SERVICE_ID",
     }
 }
 
@@ -47,6 +53,7 @@ settings! {
     struct OperationsSettings {
         table: String = "TABLE_NAME",
         cursor_secret: String = "CURSOR_SECRET_ARN",
+        namespace: String = "CONNECTOR_NAMESPACE",
     }
 }
 
@@ -54,6 +61,7 @@ settings! {
     struct WorkerSettings {
         table: String = "TABLE_NAME",
         tenant: TenantId = "TENANT",
+        namespace: String = "CONNECTOR_NAMESPACE",
     }
 }
 
@@ -62,7 +70,7 @@ pub struct Operations {
     pub(crate) documents: Documents,
     pub(crate) centre: Centre,
     pub(crate) jobs: Jobs,
-    pub(crate) discovery: Cached<Registered>,
+    pub(crate) discovery: Arc<dyn Discovery>,
     pub(crate) courier: Queues,
     cursor_secret: Arc<dyn Secret>,
 }
@@ -73,6 +81,7 @@ impl Operations {
     pub fn new(
         table: &Table,
         clock: &Arc<dyn Clock>,
+        discovery: Arc<dyn Discovery>,
         sqs: aws_sdk_sqs::Client,
         cursor_secret: Arc<dyn Secret>,
     ) -> Self {
@@ -80,7 +89,7 @@ impl Operations {
             documents: Documents::new(table.clone(), clock.clone()),
             centre: Centre::new(table.clone(), clock.clone()),
             jobs: Jobs::new(table.clone(), clock.clone()),
-            discovery: Cached::new(Registered::new(table.clone(), clock.clone()), clock.clone()),
+            discovery,
             courier: Queues(sqs),
             cursor_secret,
         }
@@ -91,8 +100,10 @@ impl Operations {
 #[must_use]
 pub fn api(context: &'static Context) -> Building<Router> {
     Box::pin(async move {
-        let ApiSettings { table } = context.settings()?;
-        Ok(documents_router(Centre::new(Table::new(context.dynamodb()?, table), context.clock())))
+        let ApiSettings { table, connector_service_id } = context.settings()?;
+        let centre = Centre::new(Table::new(context.dynamodb()?, table), context.clock());
+        let registry = Announced::new(context.json_service(REGISTRY)?, connector_service_id);
+        Ok(documents_router(centre, Arc::new(registry)))
     })
 }
 
@@ -100,24 +111,27 @@ pub fn api(context: &'static Context) -> Building<Router> {
 #[must_use]
 pub fn operations(context: &'static Context) -> Building<Router> {
     Box::pin(async move {
-        let OperationsSettings { table, cursor_secret } = context.settings()?;
+        let OperationsSettings { table, cursor_secret, namespace } = context.settings()?;
         let table = Table::new(context.dynamodb()?, table);
         let secret = context.secret(cursor_secret)?;
-        Ok(operations_router(Arc::new(Operations::new(&table, &context.clock(), context.sqs()?, secret))))
+        let discovery = discovery(context, namespace)?;
+        let operations = Operations::new(&table, &context.clock(), discovery, context.sqs()?, secret);
+        Ok(operations_router(Arc::new(operations)))
     })
 }
 
+/// Where connectors are, asked once a minute.
+fn discovery(context: &Context, namespace: String) -> Result<Arc<dyn Discovery>, InitError> {
+    let found = Found::new(context.json_service(DISCOVERY)?, namespace, CONNECTORS.to_owned());
+    Ok(Arc::new(Cached::new(found, context.clock())))
+}
+
 fn on_received_with(context: &'static Context) -> Result<(TenantId, Table, OnReceived), InitError> {
-    let WorkerSettings { table, tenant } = context.settings()?;
+    let WorkerSettings { table, tenant, namespace } = context.settings()?;
     let table = Table::new(context.dynamodb()?, table);
-    let clock = context.clock();
-    let discovery = Cached::new(Registered::new(table.clone(), clock.clone()), clock.clone());
-    let centre = Centre::new(table.clone(), clock);
-    Ok((
-        tenant,
-        table,
-        OnReceived { centre, discovery: Arc::new(discovery), courier: Arc::new(Queues(context.sqs()?)) },
-    ))
+    let centre = Centre::new(table.clone(), context.clock());
+    let courier = Arc::new(Queues(context.sqs()?));
+    Ok((tenant, table, OnReceived { centre, discovery: discovery(context, namespace)?, courier }))
 }
 
 /// Builds `documents-on-received`.

@@ -211,7 +211,7 @@ async fn redrive(
 ) -> Result<Json<RouteView>, Problem> {
     let done = operations
         .centre
-        .redrive_route(&caller.tenant, id, &connector, &operations.discovery, &operations.courier)
+        .redrive_route(&caller.tenant, id, &connector, &*operations.discovery, &operations.courier)
         .await;
     let route = done.map_err(problems::redrive)?;
     tracing::info!(document = %id, %connector, principal = caller.principal, "dead route driven again");

@@ -1,6 +1,6 @@
 //! Errors of the use cases as problems: one function an error, every case named.
 
-use documents::centre::{RedriveError, RegisterError, SubmitError};
+use documents::centre::{AnnounceError, RedriveError, RegisterError, SubmitError};
 use documents::jobs::JobError;
 use documents::{CommandError, ReceiveError, Refused};
 use std::time::Duration;
@@ -47,6 +47,18 @@ pub(crate) fn register_type(error: RegisterError) -> Problem {
             Problem::conflict("version_taken").detail("This version has another schema; register the next one.")
         }
         RegisterError::Table(error) => table(&error),
+    }
+}
+
+pub(crate) fn announce(error: AnnounceError) -> Problem {
+    match error {
+        AnnounceError::Registry(error) => {
+            tracing::warn!(%error, "the registry of connectors does not answer");
+            Problem::new(http::StatusCode::SERVICE_UNAVAILABLE, "registry_unavailable")
+                .detail("The registry of connectors does not answer; do it again.")
+                .retry_after(Duration::from_secs(5))
+        }
+        AnnounceError::Table(error) => table(&error),
     }
 }
 

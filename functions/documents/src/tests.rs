@@ -1,12 +1,14 @@
 //! The functions together: handed in over HTTP, routed by event, swept by the clock, put right by an operator.
 
+mod cloud_map;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::body::Body;
 use documents::Documents;
-use documents::centre::{Cached, Centre, Registered};
+use documents::centre::{Cached, Centre};
 use documents::jobs::Jobs;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -22,6 +24,7 @@ use web::secret::Secret;
 use web::{BoxError, Caller, Cors};
 
 use crate::{OnReceived, Operations, Queues, Sweep};
+pub(crate) use cloud_map::LocalCloudMap;
 
 const POS: (&str, &str) = ("service:pos", "SERVICE");
 const SHOP: (&str, &str) = ("service:connector:shop", "SERVICE");
@@ -43,6 +46,7 @@ impl Secret for CursorSecret {
 
 struct World {
     clock: Arc<ManualClock>,
+    map: LocalCloudMap,
     queues: LocalQueues,
     shop: String,
     router: axum::Router,
@@ -65,23 +69,25 @@ impl World {
         let queues = LocalQueues::new(clock.clone());
         let shop = queues.create_queue("connector-shop.fifo", Duration::from_secs(30));
         let sqs = queues.sqs(&FaultInjector::new());
-        let operations = Arc::new(Operations::new(&table, &shared, sqs.clone(), Arc::new(CursorSecret)));
+        let map = LocalCloudMap::default();
+        let found = || Arc::new(Cached::new(map.discovery(), shared.clone()));
+        let operations = Operations::new(&table, &shared, found(), sqs.clone(), Arc::new(CursorSecret));
         let centre = Centre::new(table.clone(), shared.clone());
-        let router = crate::documents_router(centre).merge(crate::operations_router(operations));
+        let router = crate::documents_router(centre, Arc::new(map.registry()));
+        let router = router.merge(crate::operations_router(Arc::new(operations)));
         let router = web::finish(router, Cors::default());
-        let discovery = Cached::new(Registered::new(table.clone(), shared.clone()), shared.clone());
         let sweep = Sweep {
             tenant: tenant(),
             documents: Documents::new(table.clone(), shared.clone()),
             jobs: Jobs::new(table.clone(), shared.clone()),
             router: OnReceived {
                 centre: Centre::new(table.clone(), shared.clone()),
-                discovery: Arc::new(discovery),
+                discovery: found(),
                 courier: Arc::new(Queues(sqs)),
             },
         };
         let jobs = Jobs::new(table, shared);
-        let world = Self { clock, queues, shop, router, sweep, jobs };
+        let world = Self { clock, map, queues, shop, router, sweep, jobs };
         let schema = json!({ "schema": { "type": "object", "required": ["title"] } });
         world.send(ADMIN, "PUT", "/v1/document-types/product/versions/1", &schema).await.is(201);
         world
@@ -207,6 +213,23 @@ async fn of_three_queues_one_that_rejects_is_tried_again_alone_and_nothing_is_lo
     for name in ["amazon", "ebay", "shop"] {
         assert_eq!(world.queues.waiting(&format!("connector-{name}.fifo")).len(), 1, "{name}");
     }
+}
+
+#[tokio::test]
+async fn while_cloud_map_is_down_what_was_found_last_is_used_and_nobody_registers() {
+    let world = World::new().await;
+    world.register_shop().await;
+    world.received(&world.submitted("1").await).await;
+    world.map.set_down(true);
+    world.clock.advance(Duration::from_secs(100));
+    let id = world.submitted("2").await;
+    world.received(&id).await;
+    assert_eq!(world.state(&id).await, "SUCCESS");
+    let body = json!({ "queue": world.shop, "types": ["product"] });
+    world.send(SHOP, "PUT", "/v1/connectors/shop", &body).await.refused(503, "registry_unavailable");
+    world.send(SHOP, "DELETE", "/v1/connectors/shop", &Value::Null).await.refused(503, "registry_unavailable");
+    world.map.set_down(false);
+    world.send(SHOP, "DELETE", "/v1/connectors/shop", &Value::Null).await.is(204);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod fan_out;
 mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kernel::{Clock, Context, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -23,12 +24,15 @@ use crate::{
 };
 use store::Store;
 
-pub use discovery::{Cached, Discovery, Instance, Registered};
+pub use discovery::{Cached, Discovery, Instance, Registry};
 pub use fan_out::{Courier, DOCUMENT_ROUTED, RedriveError};
 pub use store::Dead;
 
 /// The connection of documents that the centre itself passes on.
 pub const CENTRE: &str = "centre";
+
+/// How long after its last sign of life a connector counts as there: it gives one a minute.
+const ALIVE: Duration = Duration::from_secs(180);
 
 /// A version of a document type. It never changes once it is registered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +55,14 @@ pub struct Connector {
     pub types: Vec<DocumentType>,
     /// Its last sign of life.
     pub seen_at: Timestamp,
+}
+
+impl Connector {
+    /// Whether it has given a sign of life lately.
+    #[must_use]
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        now.duration_since(self.seen_at).unsigned_abs() < ALIVE
+    }
 }
 
 /// How far a route is.
@@ -133,6 +145,15 @@ pub enum RegisterError {
     Table(#[from] TableError),
 }
 
+/// Why a connector was not registered or deregistered as a whole. Doing it again is the cure.
+#[derive(Debug, thiserror::Error)]
+pub enum AnnounceError {
+    #[error("the registry does not take it")]
+    Registry(#[source] discovery::Error),
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
 /// The centre's use cases.
 #[derive(Clone)]
 pub struct Centre {
@@ -179,8 +200,11 @@ impl Centre {
         name: ConnectionId,
         queue: String,
         types: Vec<DocumentType>,
-    ) -> Result<Connector, TableError> {
+        registry: &dyn Registry,
+    ) -> Result<Connector, AnnounceError> {
         let connector = Connector { name, queue, types, seen_at: self.clock.now() };
+        let instance = Instance { name: connector.name.clone(), queue: connector.queue.clone() };
+        registry.announce(tenant, &instance).await.map_err(AnnounceError::Registry)?;
         self.store.put_connector(tenant, &connector).await?;
         Ok(connector)
     }
@@ -191,8 +215,14 @@ impl Centre {
     }
 
     /// A connector goes. Routes to it that are open fail until it is back, and die.
-    pub async fn deregister(&self, tenant: &TenantId, name: &ConnectionId) -> Result<(), TableError> {
-        self.store.delete_connector(tenant, name).await
+    pub async fn deregister(
+        &self,
+        tenant: &TenantId,
+        name: &ConnectionId,
+        registry: &dyn Registry,
+    ) -> Result<(), AnnounceError> {
+        self.store.delete_connector(tenant, name).await?;
+        registry.withdraw(tenant, name).await.map_err(AnnounceError::Registry)
     }
 
     /// The registered connectors, alive or not.

@@ -23,7 +23,7 @@ use crate::InitError;
 use crate::aws::Surroundings;
 use crate::bucket::S3Bucket;
 use crate::env::{ConfigError, Env, Lookup, Settings};
-use crate::json_service::{JsonService, Service};
+use crate::json_service::{JsonCalls, JsonService, Service};
 use crate::net::{Client, Roots};
 use crate::secrets::{Cached, Replaceable, SECRETS_MANAGER};
 use crate::signing::Scheme;
@@ -110,6 +110,13 @@ impl Context {
         Ok(Arc::new(S3Bucket::new(name, endpoint, surroundings.identity(), transport, self.clock())))
     }
 
+    /// A service of which too few calls are made for its SDK; ask once and keep it.
+    pub fn json_service(&self, service: Service) -> Result<Arc<dyn JsonCalls>, InitError> {
+        let surroundings = self.surroundings()?;
+        let way = surroundings.way(self.client(Roots::Amazon));
+        Ok(Arc::new(JsonService::new(service, &surroundings.url(service.host), way)))
+    }
+
     /// The secret with this ARN. Nothing is read before somebody asks for its value.
     pub fn secret(&self, arn: impl Into<String>) -> Result<Arc<dyn Secret>, InitError> {
         Ok(Arc::new(Cached::new(self.json_service(SECRETS_MANAGER)?, arn.into(), self.clock())))
@@ -150,12 +157,6 @@ impl Context {
 
     fn surroundings(&self) -> Result<&Surroundings, InitError> {
         self.surroundings.as_ref().map_err(|error| error.clone().into())
-    }
-
-    fn json_service(&self, service: Service) -> Result<JsonService, InitError> {
-        let surroundings = self.surroundings()?;
-        let way = surroundings.way(self.client(Roots::Amazon));
-        Ok(JsonService::new(service, &surroundings.url(service.host), way))
     }
 
     fn sdk(&self) -> Result<&SdkConfig, InitError> {

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use async_trait::async_trait;
 use aws_credential_types::Credentials;
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
@@ -26,7 +27,6 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use kernel::Clock;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::signing::Signer;
@@ -42,16 +42,23 @@ pub(crate) struct Way {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// Calls one service.
+#[async_trait]
+pub trait JsonCalls: Send + Sync {
+    /// Does `operation` and gives its answer, a JSON text.
+    async fn call(&self, operation: &str, body: &Value) -> Result<SecretString, CallError>;
+}
+
 /// A service: what its host name begins with, what signatures call it, and the version of its protocol, with which
 /// targets begin.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Service {
-    pub(crate) host: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) prefix: &'static str,
+pub struct Service {
+    pub host: &'static str,
+    pub name: &'static str,
+    pub prefix: &'static str,
 }
 
-/// Calls a service.
+/// Calls a service of AWS.
 #[derive(Debug)]
 pub(crate) struct JsonService {
     operation: Operation<Call, SecretString, Refused>,
@@ -66,7 +73,7 @@ struct Call {
 
 /// Why there is no answer that was asked for.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CallError {
+pub enum CallError {
     /// The service said no; `code` as its documentation names it, without a namespace.
     #[error("{code}: {message}")]
     Refused { code: String, message: String },
@@ -114,20 +121,19 @@ impl JsonService {
             .build();
         Self { operation, prefix }
     }
+}
 
-    /// Calls `operation` and reads what of the answer `A` names.
-    pub(crate) async fn call<A: DeserializeOwned>(&self, operation: &str, body: &Value) -> Result<A, CallError> {
+#[async_trait]
+impl JsonCalls for JsonService {
+    async fn call(&self, operation: &str, body: &Value) -> Result<SecretString, CallError> {
         let call = Call { target: format!("{}.{operation}", self.prefix), body: body.to_string().into() };
-        let answer = self.operation.invoke(call).await.map_err(|error| match error.as_service_error() {
+        self.operation.invoke(call).await.map_err(|error| match error.as_service_error() {
             Some(Refused(told)) => CallError::Refused {
                 code: told.code().unwrap_or_default().to_owned(),
                 message: told.message().unwrap_or_default().to_owned(),
             },
             None => CallError::Failed(error.into()),
-        })?;
-        // What serde says would quote the answer.
-        serde_json::from_str(answer.expose_secret())
-            .map_err(|_| CallError::Failed("it is not of the form asked for".into()))
+        })
     }
 }
 

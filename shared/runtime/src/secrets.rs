@@ -10,12 +10,11 @@ use async_trait::async_trait;
 use kernel::{Clock, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::sync::Mutex;
 use web::BoxError;
 
-use crate::json_service::{CallError, JsonService, Service};
+use crate::json_service::{CallError, JsonCalls, Service};
 
 /// Its operations that are used here.
 pub(crate) const SECRETS_MANAGER: Service =
@@ -31,20 +30,22 @@ struct SecretValue {
     version_id: String,
 }
 
-async fn value(manager: &JsonService, arn: &str) -> Result<SecretValue, BoxError> {
-    Ok(manager.call("GetSecretValue", &json!({ "SecretId": arn })).await?)
+async fn value(manager: &dyn JsonCalls, arn: &str) -> Result<SecretValue, BoxError> {
+    let answer = manager.call("GetSecretValue", &json!({ "SecretId": arn })).await?;
+    // What serde says would quote the secret.
+    serde_json::from_str(answer.expose_secret()).map_err(|_| "the secret has no text".into())
 }
 
 /// One secret and its last value.
 pub(crate) struct Cached {
-    manager: JsonService,
+    manager: Arc<dyn JsonCalls>,
     arn: String,
     clock: Arc<dyn Clock>,
     last: Mutex<Option<(Timestamp, SecretString)>>,
 }
 
 impl Cached {
-    pub(crate) fn new(manager: JsonService, arn: String, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(manager: Arc<dyn JsonCalls>, arn: String, clock: Arc<dyn Clock>) -> Self {
         Self { manager, arn, clock, last: Mutex::default() }
     }
 
@@ -57,7 +58,7 @@ impl Cached {
         {
             return Ok(value.clone());
         }
-        let value = value(&self.manager, &self.arn).await?.secret_string;
+        let value = value(&*self.manager, &self.arn).await?.secret_string;
         *last = Some((now, value.clone()));
         Ok(value)
     }
@@ -82,13 +83,13 @@ kernel::typed_id!(
 
 /// A secret that is replaced from here, always read afresh.
 pub(crate) struct Replaceable {
-    manager: JsonService,
+    manager: Arc<dyn JsonCalls>,
     /// Or its name, for one that is made from here.
     arn: String,
 }
 
 impl Replaceable {
-    pub(crate) fn new(manager: JsonService, arn: String) -> Self {
+    pub(crate) fn new(manager: Arc<dyn JsonCalls>, arn: String) -> Self {
         Self { manager, arn }
     }
 }
@@ -96,7 +97,7 @@ impl Replaceable {
 #[async_trait]
 impl web::secret::SecretStore for Replaceable {
     async fn read(&self) -> Result<(SecretString, String), BoxError> {
-        let SecretValue { secret_string, version_id } = value(&self.manager, &self.arn).await?;
+        let SecretValue { secret_string, version_id } = value(&*self.manager, &self.arn).await?;
         Ok((secret_string, version_id))
     }
 
@@ -105,11 +106,11 @@ impl web::secret::SecretStore for Replaceable {
         // The same value again is the same version.
         let version = SuccessorId::derive(&["put", value]).to_string();
         let made = json!({ "Name": self.arn, "ClientRequestToken": version, "SecretString": value });
-        match self.manager.call::<IgnoredAny>("CreateSecret", &made).await {
+        match self.manager.call("CreateSecret", &made).await {
             Ok(_) => Ok(()),
             Err(CallError::Refused { code, .. }) if code == "ResourceExistsException" => {
                 let over = json!({ "SecretId": self.arn, "ClientRequestToken": version, "SecretString": value });
-                self.manager.call::<IgnoredAny>("PutSecretValue", &over).await?;
+                self.manager.call("PutSecretValue", &over).await?;
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -123,7 +124,7 @@ impl web::secret::SecretStore for Replaceable {
         let request = json!({
             "SecretId": self.arn, "ClientRequestToken": version, "SecretString": value.expose_secret(),
         });
-        match self.manager.call::<IgnoredAny>("PutSecretValue", &request).await {
+        match self.manager.call("PutSecretValue", &request).await {
             Ok(_) => Ok(true),
             Err(CallError::Refused { code, .. }) if code == "ResourceExistsException" => Ok(false),
             Err(error) => Err(error.into()),

@@ -1,7 +1,7 @@
 //! Every API of the product over one table (and a warehouse's), with everything a tenant can have; the other has nothing.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use access::{
@@ -12,6 +12,8 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use catalog::BookId;
+use documents::ConnectionId;
+use documents::centre::{Discovery, Instance, Registry};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use inventory::{Inventory, Movement, Observation, Posting};
@@ -24,7 +26,7 @@ use table::Table;
 use testkit::{FaultInjector, LocalBucket, LocalDynamo, LocalQueues};
 use tower::ServiceExt as _;
 use warehouse::Warehouse;
-use web::{Caller, Cors, Scope};
+use web::{BoxError, Caller, Cors, Scope};
 
 use super::{Row, stores};
 use crate::network::Fixed;
@@ -105,6 +107,7 @@ pub(super) struct World {
     site: LocalDynamo,
     faults: FaultInjector,
     queues: LocalQueues,
+    map: Arc<Map>,
     router: Router,
     strangers: AtomicU32,
     pub(super) theirs: Names,
@@ -143,11 +146,12 @@ impl World {
         let [table, shelf] = [&store, &site].map(|dynamo| Table::new(dynamo.client_through(&faults), TABLE));
         let oauth = oauth(&table, &clock);
         let queues = LocalQueues::new(clock.clone());
+        let map = Arc::new(Map::default());
         let router =
-            router(&table, shelf, &clock, oauth.clone()).merge(integration(&table, &clock, queues.sqs(&faults)));
+            router(&table, shelf, &clock, oauth.clone()).merge(integration(&table, &clock, queues.sqs(&faults), &map));
         let router = web::finish(router, Cors::default());
         let strangers = AtomicU32::new(0);
-        let mut world = Self { store, site, faults, queues, router, strangers, theirs: Names(Vec::new()) };
+        let mut world = Self { store, site, faults, queues, map, router, strangers, theirs: Names(Vec::new()) };
         world.furnish(&table, &clock, &oauth).await;
         world
     }
@@ -226,7 +230,7 @@ impl World {
         let new = json!({ "type": "product", "version": 1, "source": "pos", "externalId": "1", "payload": { "n": 1 } });
         let document = text(&self.made("SERVICE", "POST /v1/documents", &new).await, "/id");
         let centre = documents::centre::Centre::new(table.clone(), clock.clone());
-        let discovery = Arc::new(documents::centre::Registered::new(table.clone(), clock.clone()));
+        let discovery = self.map.clone();
         let courier = Arc::new(documents_functions::Queues(self.queues.sqs(&self.faults)));
         let router = documents_functions::OnReceived { centre, discovery, courier };
         let data = json!({ "documentId": document });
@@ -426,12 +430,37 @@ async fn session(directory: &Directory, oauth: &OAuth, actor: Actor<'_>) -> Stri
     oauth.sessions(ada.id, 10, None).await.unwrap().items.remove(0).id
 }
 
-fn integration(table: &Table, clock: &Arc<ManualClock>, sqs: aws_sdk_sqs::Client) -> Router {
+/// Where connectors are.
+#[derive(Default)]
+struct Map(Mutex<Vec<(TenantId, Instance)>>);
+
+#[async_trait]
+impl Discovery for Map {
+    async fn active(&self, tenant: &TenantId) -> Result<Arc<[Instance]>, BoxError> {
+        let all = self.0.lock().unwrap();
+        Ok(all.iter().filter(|(of, _)| of == tenant).map(|(_, instance)| instance.clone()).collect())
+    }
+}
+
+#[async_trait]
+impl Registry for Map {
+    async fn announce(&self, tenant: &TenantId, instance: &Instance) -> Result<(), BoxError> {
+        self.0.lock().unwrap().push((tenant.clone(), instance.clone()));
+        Ok(())
+    }
+
+    async fn withdraw(&self, tenant: &TenantId, name: &ConnectionId) -> Result<(), BoxError> {
+        self.0.lock().unwrap().retain(|(of, instance)| (of, &instance.name) != (tenant, name));
+        Ok(())
+    }
+}
+
+fn integration(table: &Table, clock: &Arc<ManualClock>, sqs: aws_sdk_sqs::Client, map: &Arc<Map>) -> Router {
     let clock: Arc<dyn Clock> = clock.clone();
     let secret = Arc::new(Fixed("cursor-secret-0123456789-0123456789".to_owned()));
     let centre = documents::centre::Centre::new(table.clone(), clock.clone());
-    let operations = documents_functions::Operations::new(table, &clock, sqs, secret);
-    documents_functions::documents_router(centre)
+    let operations = documents_functions::Operations::new(table, &clock, map.clone(), sqs, secret);
+    documents_functions::documents_router(centre, map.clone())
         .merge(documents_functions::operations_router(Arc::new(operations)))
         .merge(stores::router(table, &clock, owner()))
 }

@@ -6,21 +6,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kernel::{Clock, TenantId, Timestamp};
-use table::Table;
 
-use super::store::Store;
 use crate::ConnectionId;
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 /// The last answer for each tenant, and when it was given.
 type Last = HashMap<TenantId, (Timestamp, Arc<[Instance]>)>;
 
 /// How long an answer is good, by the wall clock: functions sleep between invocations.
 const FRESH: Duration = Duration::from_secs(60);
-/// How long after its last sign of life a connector counts as there: it gives one a minute.
-const ALIVE: Duration = Duration::from_secs(180);
 
-/// A connector that is there.
+/// Where a connector is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     pub name: ConnectionId,
@@ -28,34 +24,20 @@ pub struct Instance {
     pub queue: String,
 }
 
-/// Tells which connectors of a tenant are there.
+/// Tells where the connectors of a tenant are. Whether they are alive, and what they subscribe to, the table tells.
 #[async_trait]
 pub trait Discovery: Send + Sync {
     async fn active(&self, tenant: &TenantId) -> Result<Arc<[Instance]>, Error>;
 }
 
-/// By the signs of life in the table.
-pub struct Registered {
-    store: Store,
-    clock: Arc<dyn Clock>,
-}
-
-impl Registered {
-    /// Over this table.
-    #[must_use]
-    pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
-        Self { store: Store::new(table), clock }
-    }
-}
-
+/// Where connectors make themselves known to [`Discovery`].
 #[async_trait]
-impl Discovery for Registered {
-    async fn active(&self, tenant: &TenantId) -> Result<Arc<[Instance]>, Error> {
-        let now = self.clock.now();
-        let all = self.store.connectors(tenant).await?;
-        let alive = all.into_iter().filter(|connector| now.duration_since(connector.seen_at).unsigned_abs() < ALIVE);
-        Ok(alive.map(|connector| Instance { name: connector.name, queue: connector.queue }).collect())
-    }
+pub trait Registry: Send + Sync {
+    /// A connector is there, or is somewhere else now. May be repeated.
+    async fn announce(&self, tenant: &TenantId, instance: &Instance) -> Result<(), Error>;
+
+    /// A connector goes. May be repeated.
+    async fn withdraw(&self, tenant: &TenantId, name: &ConnectionId) -> Result<(), Error>;
 }
 
 /// Asks another at most once a minute a tenant, and gives its last answer when it fails, however old that is.

@@ -7,7 +7,7 @@ use serde_json::json;
 use table::{TableError, Versioned};
 
 use super::store::{Dead, Store};
-use super::{Centre, Discovery, Instance, Route, RouteState};
+use super::{Centre, Connector, Discovery, Route, RouteState};
 use crate::intake::subject;
 use crate::store::Place;
 use crate::{Attempt, ConnectionId, Document, DocumentId, Outcome, Remote, Report, Work};
@@ -60,14 +60,11 @@ impl Attempt for FanOut<'_> {
 impl FanOut<'_> {
     async fn pass_on(&self, tenant: &TenantId, document: &Document) -> Result<Report, Report> {
         let transient = |error: &dyn std::fmt::Display| Report::new(Outcome::Transient, error.to_string());
-        let active = self.discovery.active(tenant).await.map_err(|error| transient(&error))?;
-        let connectors = self.store.connectors(tenant).await.map_err(|error| transient(&error))?;
+        let there = self.there(tenant).await.map_err(|why| transient(&why))?;
         let known = self.store.routes(tenant, document.id).await.map_err(|error| transient(&error))?;
-        let subscribers = connectors.into_iter().filter(|connector| connector.types.contains(&document.kind));
-        let subscribers = subscribers.map(|connector| connector.name);
-        let alive = subscribers.filter(|name| active.iter().any(|instance| instance.name == *name));
+        let subscribers = there.iter().filter(|connector| connector.types.contains(&document.kind));
         let mut routes = known;
-        for name in alive {
+        for name in subscribers.map(|connector| connector.name.clone()) {
             if !routes.iter().any(|route| route.value.connector == name) {
                 routes.push(Versioned { value: self.new_route(document.id, name), version: 0 });
             }
@@ -75,7 +72,7 @@ impl FanOut<'_> {
         let (open, settled): (Vec<_>, Vec<_>) =
             routes.into_iter().partition(|route| route.value.state == RouteState::Failed);
         let late = open.len().saturating_sub(MAX_ROUTES);
-        let tried = open.into_iter().take(MAX_ROUTES).map(|route| self.try_route(tenant, document, route, &active));
+        let tried = open.into_iter().take(MAX_ROUTES).map(|route| self.try_route(tenant, document, route, &there));
         let tried: Vec<(Route, u64)> = join_all(tried).await;
         if !tried.is_empty() && !self.store.write_routes(tenant, &tried).await.map_err(|error| transient(&error))? {
             return Err(Report::new(Outcome::Transient, "the routes have changed meanwhile"));
@@ -83,6 +80,19 @@ impl FanOut<'_> {
         let all: Vec<RouteState> =
             settled.iter().map(|route| route.value.state).chain(tried.iter().map(|(route, _)| route.state)).collect();
         Ok(judge(&all, late))
+    }
+
+    /// The connectors that are alive, each with the queue where it is found.
+    async fn there(&self, tenant: &TenantId) -> Result<Vec<Connector>, String> {
+        let found = self.discovery.active(tenant).await.map_err(|error| error.to_string())?;
+        let connectors = self.store.connectors(tenant).await.map_err(|error| error.to_string())?;
+        let now = self.clock.now();
+        let alive = connectors.into_iter().filter(|connector| connector.is_alive(now));
+        let located = alive.filter_map(|connector| {
+            let instance = found.iter().find(|instance| instance.name == connector.name)?;
+            Some(Connector { queue: instance.queue.clone(), ..connector })
+        });
+        Ok(located.collect())
     }
 
     fn new_route(&self, document: DocumentId, connector: ConnectionId) -> Route {
@@ -96,12 +106,12 @@ impl FanOut<'_> {
         tenant: &TenantId,
         document: &Document,
         route: Versioned<Route>,
-        active: &[Instance],
+        there: &[Connector],
     ) -> (Route, u64) {
         let Versioned { value: mut route, version } = route;
         route.attempts += 1;
         route.at = self.clock.now();
-        match self.send(tenant, document, &route.connector, active).await {
+        match self.send(tenant, document, &route.connector, there).await {
             Ok(()) => {
                 route.state = RouteState::Sent;
                 route.detail.clear();
@@ -121,10 +131,9 @@ impl FanOut<'_> {
         tenant: &TenantId,
         document: &Document,
         connector: &ConnectionId,
-        active: &[Instance],
+        there: &[Connector],
     ) -> Result<(), String> {
-        let instance = active.iter().find(|instance| instance.name == *connector);
-        let instance = instance.ok_or("the connector is not there")?;
+        let found = there.iter().find(|found| found.name == *connector).ok_or("the connector is not there")?;
         let data = json!({
             "documentId": document.id,
             "type": document.kind,
@@ -137,7 +146,7 @@ impl FanOut<'_> {
         // The same route is the same event, so that a queue or consumer knows it when it comes twice.
         event.id = EventId::derive(&[&document.id.to_string(), connector.as_str()]);
         event.group = subject(document).to_string();
-        self.courier.send(&instance.queue, &event).await.map_err(|error| error.to_string())
+        self.courier.send(&found.queue, &event).await.map_err(|error| error.to_string())
     }
 }
 
@@ -181,10 +190,9 @@ impl Centre {
             return Err(RedriveError::NotDead(route.state));
         }
         let document = self.documents.document(tenant, id).await?.ok_or(RedriveError::NotFound)?;
-        let unreachable = |error: &dyn std::fmt::Display| RedriveError::Unreachable(error.to_string());
-        let active = discovery.active(tenant).await.map_err(|error| unreachable(&error))?;
         let fan_out = FanOut { store: &self.store, clock: &*self.clock, discovery, courier };
-        fan_out.send(tenant, &document, connector, &active).await.map_err(|error| unreachable(&error))?;
+        let there = fan_out.there(tenant).await.map_err(RedriveError::Unreachable)?;
+        fan_out.send(tenant, &document, connector, &there).await.map_err(RedriveError::Unreachable)?;
         route.state = RouteState::Sent;
         route.attempts += 1;
         route.at = self.clock.now();

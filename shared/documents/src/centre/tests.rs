@@ -58,10 +58,38 @@ impl Courier for Queues {
     }
 }
 
+/// Where connectors are, in memory.
+#[derive(Default)]
+struct Map(Mutex<BTreeMap<(TenantId, ConnectionId), String>>);
+
+type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+#[async_trait]
+impl Discovery for Map {
+    async fn active(&self, tenant: &TenantId) -> Result<Arc<[Instance]>, Trouble> {
+        let all = self.0.lock().unwrap().clone().into_iter();
+        let ours = all.filter(|((of, _), _)| of == tenant);
+        Ok(ours.map(|((_, name), queue)| Instance { name, queue }).collect())
+    }
+}
+
+#[async_trait]
+impl Registry for Map {
+    async fn announce(&self, tenant: &TenantId, instance: &Instance) -> Result<(), Trouble> {
+        self.0.lock().unwrap().insert((tenant.clone(), instance.name.clone()), instance.queue.clone());
+        Ok(())
+    }
+
+    async fn withdraw(&self, tenant: &TenantId, name: &ConnectionId) -> Result<(), Trouble> {
+        self.0.lock().unwrap().remove(&(tenant.clone(), name.clone()));
+        Ok(())
+    }
+}
+
 struct Site {
     world: World,
     centre: Centre,
-    discovery: Registered,
+    map: Map,
 }
 
 fn product() -> DocumentType {
@@ -75,14 +103,14 @@ fn name(text: &str) -> ConnectionId {
 async fn site(faults: &FaultInjector, connectors: &[&str]) -> Site {
     let world = World::through(LocalDynamo::new(), faults);
     let plain = Table::new(world.dynamo.client(), "crossdock");
-    let setup = Centre::new(plain.clone(), world.clock.clone());
+    let setup = Centre::new(plain, world.clock.clone());
     setup.register_type(&tenant(), &product(), 1, &json!({}), &Titled).await.unwrap();
+    let map = Map::default();
     for connector in connectors {
-        setup.register(&tenant(), name(connector), format!("{connector}.fifo"), vec![product()]).await.unwrap();
+        setup.register(&tenant(), name(connector), format!("{connector}.fifo"), vec![product()], &map).await.unwrap();
     }
     let centre = Centre::new(Table::new(world.dynamo.client_through(faults), "crossdock"), world.clock.clone());
-    let discovery = Registered::new(plain, world.clock.clone());
-    Site { world, centre, discovery }
+    Site { world, centre, map }
 }
 
 fn submission(external_id: &str) -> Submission {
@@ -103,7 +131,7 @@ impl Site {
     }
 
     async fn route(&self, id: DocumentId, queues: &Queues) -> Processed {
-        self.centre.route(&tenant(), id, "w", &self.discovery, queues).await.unwrap()
+        self.centre.route(&tenant(), id, "w", &self.map, queues).await.unwrap()
     }
 
     /// Time passes and what is due is routed, until nothing is.
@@ -132,7 +160,7 @@ fn the_centres_name_is_a_name() {
 async fn a_document_goes_to_everybody_who_subscribes_to_its_type_and_is_there() {
     let site = site(&FaultInjector::new(), &["amazon", "shopify"]).await;
     let other = vec!["order".parse().unwrap()];
-    site.centre.register(&tenant(), name("books"), "books.fifo".into(), other).await.unwrap();
+    site.centre.register(&tenant(), name("books"), "books.fifo".into(), other, &site.map).await.unwrap();
     let queues = Queues::default();
     let id = site.submitted("42").await;
     assert_eq!(site.route(id, &queues).await, Processed::Attempted(State::Success));
@@ -166,7 +194,7 @@ async fn a_route_that_keeps_failing_is_dead_and_can_be_driven_again() {
     assert_eq!(site.states(id).await, [("a".into(), RouteState::Sent), ("b".into(), RouteState::Dead)]);
     let dead = site.centre.dead_routes(&tenant(), None, 10).await.unwrap();
     assert_eq!((dead.routes.len(), dead.routes[0].attempts, dead.next), (1, 6, None));
-    let redrive = async || site.centre.redrive_route(&tenant(), id, &name("b"), &site.discovery, &queues).await;
+    let redrive = async || site.centre.redrive_route(&tenant(), id, &name("b"), &site.map, &queues).await;
     assert!(matches!(redrive().await, Err(RedriveError::Unreachable(why)) if why.contains("refuses")));
     assert_eq!(redrive().await.unwrap().state, RouteState::Sent);
     assert!(matches!(redrive().await, Err(RedriveError::NotDead(RouteState::Sent))));
@@ -189,23 +217,35 @@ async fn a_document_nobody_subscribes_to_waits_for_somebody_who_does() {
     let site = site(&FaultInjector::new(), &[]).await;
     let (queues, id) = (Queues::default(), site.submitted("42").await);
     assert_eq!(site.route(id, &queues).await, Processed::Attempted(State::Failed));
-    site.centre.register(&tenant(), name("late"), "late.fifo".into(), vec![product()]).await.unwrap();
+    site.centre.register(&tenant(), name("late"), "late.fifo".into(), vec![product()], &site.map).await.unwrap();
     site.settle(id, &queues).await;
     assert_eq!((queues.counts(), site.world.stored(id).await.state), (vec![("late.fifo".into(), 1)], State::Success));
 }
 
 #[tokio::test]
-async fn a_connector_without_a_sign_of_life_is_not_there() {
+async fn a_connector_without_a_sign_of_life_is_told_nothing_until_it_gives_one() {
     let site = site(&FaultInjector::new(), &["a", "b"]).await;
     site.world.clock.advance(Duration::from_secs(200));
     assert!(site.centre.heartbeat(&tenant(), &name("a")).await.unwrap());
     assert!(!site.centre.heartbeat(&tenant(), &name("unknown")).await.unwrap());
-    let names =
-        async || site.discovery.active(&tenant()).await.unwrap().iter().map(|i| i.name.to_string()).collect::<Vec<_>>();
-    assert_eq!(names().await, ["a"]);
-    site.centre.deregister(&tenant(), &name("a")).await.unwrap();
-    assert_eq!(names().await, [""; 0]);
-    assert_eq!(site.discovery.active(&"other.test".parse().unwrap()).await.unwrap().len(), 0);
+    let queues = Queues::default();
+    let id = site.submitted("42").await;
+    assert_eq!(site.route(id, &queues).await, Processed::Attempted(State::Success));
+    assert_eq!(queues.counts(), [("a.fifo".into(), 1)]);
+}
+
+#[tokio::test]
+async fn a_connector_is_told_where_it_is_found_and_not_at_all_once_it_went() {
+    let site = site(&FaultInjector::new(), &["a", "b"]).await;
+    let moved = Instance { name: name("a"), queue: "elsewhere.fifo".into() };
+    site.map.announce(&tenant(), &moved).await.unwrap();
+    site.centre.deregister(&tenant(), &name("b"), &site.map).await.unwrap();
+    site.centre.deregister(&tenant(), &name("b"), &site.map).await.unwrap();
+    assert_eq!(site.map.0.lock().unwrap().len(), 1);
+    let queues = Queues::default();
+    let id = site.submitted("42").await;
+    site.route(id, &queues).await;
+    assert_eq!(queues.counts(), [("elsewhere.fifo".into(), 1)]);
 }
 
 /// Fails once it is told to.
@@ -213,7 +253,7 @@ struct Flaky(Mutex<Option<u32>>, std::sync::atomic::AtomicU32);
 
 #[async_trait]
 impl Discovery for &Flaky {
-    async fn active(&self, _: &TenantId) -> Result<Arc<[Instance]>, Box<dyn std::error::Error + Send + Sync>> {
+    async fn active(&self, _: &TenantId) -> Result<Arc<[Instance]>, Trouble> {
         self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let size = self.0.lock().unwrap().ok_or("discovery is down")?;
         Ok((0..size).map(|n| Instance { name: name(&format!("c{n}")), queue: String::new() }).collect())

@@ -6,10 +6,10 @@ use super::*;
 const THINGS: Service = Service { host: "things", name: "things", prefix: "Things_20261121" };
 
 #[tokio::test]
-async fn a_call_names_its_operation_and_reads_what_it_asks_for() {
+async fn a_call_names_its_operation_and_gives_the_answer() {
     let script = Script::new(|_| (200, json!({ "Name": "a", "More": 1 })));
-    let answer: Value = service(THINGS, &script).call("GetThing", &json!({ "Id": "x" })).await.unwrap();
-    assert_eq!(answer["Name"], "a");
+    let answer = service(THINGS, &script).call("GetThing", &json!({ "Id": "x" })).await.unwrap();
+    assert_eq!(answer.expose_secret(), r#"{"More":1,"Name":"a"}"#);
     assert_eq!(script.sent(), [("Things_20261121.GetThing".to_owned(), json!({ "Id": "x" }))]);
 }
 
@@ -22,17 +22,10 @@ async fn what_may_pass_is_tried_three_times_and_a_no_is_taken_for_one() {
     ];
     for (answers, tries, code) in cases {
         let script = Script::new(answers);
-        let error = service(THINGS, &script).call::<Value>("GetThing", &json!({})).await.unwrap_err();
+        let error = service(THINGS, &script).call("GetThing", &json!({})).await.unwrap_err();
         assert_eq!(script.sent().len(), tries, "{code}");
         assert!(matches!(&error, CallError::Refused { code: told, .. } if told == code), "{error:?}");
     }
     let script = Script::new(|call| if call < 3 { (503, Value::Null) } else { (200, json!({})) });
-    service(THINGS, &script).call::<Value>("GetThing", &json!({})).await.unwrap();
-}
-
-#[tokio::test]
-async fn secrets_in_a_call_are_not_in_its_errors() {
-    let script = Script::new(|_| (200, json!("hush")));
-    let error = service(THINGS, &script).call::<u32>("GetThing", &json!({ "SecretString": "hush" })).await.unwrap_err();
-    assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+    service(THINGS, &script).call("GetThing", &json!({})).await.unwrap();
 }

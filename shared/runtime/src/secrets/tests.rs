@@ -8,7 +8,7 @@ use crate::json_service::testing::{Script, service};
 fn secret() -> (Script, Arc<ManualClock>, Cached) {
     let script = Script::new(|call| (200, json!({ "SecretString": format!("value-{call}"), "VersionId": "1" })));
     let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
-    let cached = Cached::new(service(SECRETS_MANAGER, &script), "arn:secret".to_owned(), clock.clone());
+    let cached = Cached::new(Arc::new(service(SECRETS_MANAGER, &script)), "arn:secret".to_owned(), clock.clone());
     (script, clock, cached)
 }
 
@@ -45,7 +45,7 @@ async fn of_two_who_replace_one_version_the_second_learns_it() {
         1 => (200, json!({ "VersionId": "2" })),
         _ => (400, json!({ "__type": "ResourceExistsException" })),
     });
-    let store = Replaceable::new(service(SECRETS_MANAGER, &script), "arn:secret".to_owned());
+    let store = Replaceable::new(Arc::new(service(SECRETS_MANAGER, &script)), "arn:secret".to_owned());
     let value = SecretString::from("new");
     assert!(store.replace(&value, "1").await.unwrap());
     assert!(!store.replace(&value, "1").await.unwrap());
@@ -60,7 +60,7 @@ async fn a_secret_is_made_or_its_value_replaced() {
         2 => (400, json!({ "__type": "ResourceExistsException" })),
         _ => (200, json!({ "VersionId": "1" })),
     });
-    let store = Replaceable::new(service(SECRETS_MANAGER, &script), "stack-shopify/store".to_owned());
+    let store = Replaceable::new(Arc::new(service(SECRETS_MANAGER, &script)), "stack-shopify/store".to_owned());
     store.put(&SecretString::from("one")).await.unwrap();
     store.put(&SecretString::from("two")).await.unwrap();
     let sent: Vec<_> = script.sent().into_iter().map(|(_, body)| body).collect();
@@ -68,4 +68,12 @@ async fn a_secret_is_made_or_its_value_replaced() {
     assert_eq!((of(0, "Name"), of(0, "SecretString")), ("stack-shopify/store".into(), "one".into()));
     assert_eq!((of(2, "SecretId"), of(2, "SecretString")), ("stack-shopify/store".into(), "two".into()));
     assert_ne!(of(0, "ClientRequestToken"), of(2, "ClientRequestToken"));
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_is_not_quoted() {
+    let script = Script::new(|_| (200, json!("hush")));
+    let store = Replaceable::new(Arc::new(service(SECRETS_MANAGER, &script)), "arn:secret".to_owned());
+    let error = store.read().await.unwrap_err();
+    assert!(!format!("{error:?}").contains("hush"), "{error:?}");
 }
