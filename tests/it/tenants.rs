@@ -170,6 +170,7 @@ const ROWS: &[Row] = &[
     ("GET /v1/operations/connections/{id}", ADMIN, "/v1/operations/connections/<connection>", ""),
     ("POST /v1/operations/connections/{id}/pause", ADMIN, "/v1/operations/connections/<connection>/pause", r#"{"reason":"maintenance"}"#),
     ("POST /v1/operations/connections/{id}/resume", ADMIN, "/v1/operations/connections/<connection>/resume", ""),
+    ("GET /v1/operations/batches/{id}", ADMIN, "/v1/operations/batches/<batch>", ""),
     ("GET /v1/operations/jobs", ADMIN, "/v1/operations/jobs", ""),
     ("POST /v1/operations/jobs/{name}/run", ADMIN, "/v1/operations/jobs/<job>/run", ""),
     ("POST /v1/operations/jobs/{name}/pause", ADMIN, "/v1/operations/jobs/<job>/pause", ""),

@@ -20,6 +20,7 @@ mod project;
 mod shell;
 mod stacks;
 mod stand_ins;
+mod state_machines;
 mod template;
 mod test;
 mod tools;

@@ -33,6 +33,23 @@ pub(crate) fn packaged(template: &Path, binaries: &Path) -> anyhow::Result<Value
     Ok(template)
 }
 
+/// The definitions of the state machines in a template by logical id, each placeholder an ARN.
+pub(crate) fn state_machines(template: &Path) -> anyhow::Result<Vec<(String, Value)>> {
+    let mut template = parse(template)?;
+    let machines = resources(&mut template)?.iter().filter(|(_, resource)| resource["Type"] == STATE_MACHINE);
+    let definition = |(id, resource): (&String, &Value)| {
+        let properties = &resource["Properties"];
+        let mut text = properties["Definition"].to_string();
+        for name in properties["DefinitionSubstitutions"].as_object().into_iter().flat_map(Map::keys) {
+            text = text.replace(&format!("${{{name}}}"), "arn:aws:lambda:us-east-1:000000000000:function:step");
+        }
+        Ok((id.clone(), serde_json::from_str(&text)?))
+    };
+    machines.map(definition).collect()
+}
+
+const STATE_MACHINE: &str = "AWS::Serverless::StateMachine";
+
 /// [`packaged`], and with what `MiniStack` needs.
 pub(crate) fn local(template: &Path, binaries: &Path) -> anyhow::Result<Value> {
     let mut template = packaged(template, binaries)?;

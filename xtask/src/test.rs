@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::project::Project;
 use crate::shell::{self, step};
 use crate::tools::Tools;
-use crate::{contract, down, feed, oidc, up};
+use crate::{contract, down, feed, oidc, state_machines, up};
 
 const TEMPLATES: [&str; 2] = ["template.yaml", "functions/warehouse/template.yaml"];
 
@@ -28,7 +28,7 @@ enum Check {
     Lint,
     /// Unit, property, store and black-box tests: everything that needs no process but its own.
     Unit,
-    /// SAM's and cfn-lint's opinion of the templates.
+    /// SAM's and cfn-lint's opinion of the templates, asl-validator's of the state machines in them.
     Template,
     /// The CDK application: its types, its tests and, while it is synthesised, cdk-nag.
     Cdk,
@@ -87,7 +87,7 @@ fn templates(project: &Project) -> anyhow::Result<()> {
         shell::show(sam.args(["validate", "--lint", "--region", "us-east-1", "--template-file"]).arg(&path))?;
         shell::show(tools.command("cfn-lint").args(["-a", "cfn_lint_serverless.rules", "-t"]).arg(&path))?;
     }
-    Ok(())
+    state_machines::validate(project, TEMPLATES[0])
 }
 
 fn cdk(project: &Project) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 //! | function | trigger |
 //! |---|---|
 //! | `documents-api` | `/v1/documents…`, `/v1/document-types…`, `/v1/connectors…` |
-//! | `documents-operations-api` | `/v1/operations/documents…`, `…/connections…`, `…/jobs…`, `…/dead-routes` |
+//! | `documents-operations-api` | `/v1/operations/documents…`, `…/batches…`, `…/connections…`, `…/jobs…`, `…/dead-routes` |
 //! | `documents-on-received` | queue `documents.fifo`: documents the centre took in |
 //! | `cron-documents-sweep` | every minute: what is due, of documents and jobs |
 
@@ -68,6 +68,8 @@ settings! {
 /// What `documents-operations-api` works with.
 pub struct Operations {
     pub(crate) documents: Documents,
+    pub(crate) table: Table,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) centre: Centre,
     pub(crate) jobs: Jobs,
     pub(crate) discovery: Arc<dyn Discovery>,
@@ -87,6 +89,8 @@ impl Operations {
     ) -> Self {
         Self {
             documents: Documents::new(table.clone(), clock.clone()),
+            table: table.clone(),
+            clock: clock.clone(),
             centre: Centre::new(table.clone(), clock.clone()),
             jobs: Jobs::new(table.clone(), clock.clone()),
             discovery,

@@ -1,5 +1,6 @@
-//! What operators see and do: documents, connections, jobs, dead routes.
+//! What operators see and do: documents, batches, connections, jobs, dead routes.
 
+mod batches;
 mod connections;
 mod jobs;
 
@@ -27,6 +28,7 @@ use crate::views::{DocumentView, RouteView, WholeDocument};
     retry_many,
     dead_routes,
     redrive,
+    batches::get_one,
     connections::list,
     connections::health,
     connections::pause,
@@ -51,6 +53,7 @@ pub fn router(operations: Arc<Operations>) -> Router {
         .route("/v1/operations/documents/{id}/discard", post(discard))
         .route("/v1/operations/documents/{id}/routes/{connector}/redrive", post(redrive))
         .route("/v1/operations/dead-routes", get(dead_routes))
+        .merge(batches::routes())
         .merge(connections::routes())
         .merge(jobs::routes())
         .with_state(operations)

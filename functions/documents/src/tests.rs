@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::body::Body;
 use documents::Documents;
+use documents::batch::{Batch, BatchId, Batches};
 use documents::centre::{Cached, Centre};
 use documents::jobs::Jobs;
 use http::{Request, StatusCode};
@@ -47,6 +48,7 @@ impl Secret for CursorSecret {
 struct World {
     clock: Arc<ManualClock>,
     map: LocalCloudMap,
+    table: Table,
     queues: LocalQueues,
     shop: String,
     router: axum::Router,
@@ -86,8 +88,8 @@ impl World {
                 courier: Arc::new(Queues(sqs)),
             },
         };
-        let jobs = Jobs::new(table, shared);
-        let world = Self { clock, map, queues, shop, router, sweep, jobs };
+        let jobs = Jobs::new(table.clone(), shared);
+        let world = Self { clock, map, table, queues, shop, router, sweep, jobs };
         let schema = json!({ "schema": { "type": "object", "required": ["title"] } });
         world.send(ADMIN, "PUT", "/v1/document-types/product/versions/1", &schema).await.is(201);
         world
@@ -328,6 +330,29 @@ async fn a_connection_is_paused_and_goes_on() {
     let health = world.send(ADMIN, "GET", path, &Value::Null).await.is(200);
     assert_eq!((&health["attempts"], &health["errorPercent"]), (&json!(1), &json!(0)));
     world.send(ADMIN, "GET", "/v1/operations/connections/none", &Value::Null).await.is(404);
+}
+
+#[tokio::test]
+async fn how_far_a_batch_is_is_seen() {
+    let world = World::new().await;
+    let batch = Batch {
+        id: BatchId::derive(&["1"]),
+        kind: "product".parse().unwrap(),
+        shape: 1,
+        connection: "shop".parse().unwrap(),
+        source: "shop".into(),
+        parts: vec!["a".into(), "b".into()],
+        started_at: world.clock.now(),
+        keep_days: documents::KEEP_DAYS,
+    };
+    let path = format!("/v1/operations/batches/{}", batch.id);
+    world.send(ADMIN, "GET", &path, &Value::Null).await.is(404);
+    let batches = Batches::begin(world.table.clone(), world.clock.clone(), tenant(), batch).await.unwrap();
+    assert_eq!(batches.parts().await.unwrap().len(), 2);
+    let seen = world.send(ADMIN, "GET", &path, &Value::Null).await.is(200);
+    assert_eq!((&seen["state"], seen.get("counted"), &seen["stored"]), (&json!("RUNNING"), None, &json!(0)));
+    assert_eq!(seen["parts"][1], json!({ "name": "b", "done": false, "stored": 0, "repeated": 0 }));
+    assert_eq!(world.send(POS, "GET", &path, &Value::Null).await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

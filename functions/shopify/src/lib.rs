@@ -6,6 +6,9 @@
 //! | `shopify-on-delivery` | queue `shopify-deliveries.fifo` | takes in what a store told |
 //! | `shopify-on-change` | queue `shopify-changes.fifo`: books, levels, parcels | notes for each store what it is to be told |
 //! | `shopify-on-task` | queue `shopify-tasks.fifo` | tells a store |
+//! | `task-shopify-full-sync` | the state machine `FullSync` | reads everything a store sells, step by step |
+//! | `task-shopify-bulk` | the state machine `BulkProducts`, every five minutes | sends what single calls do not get through in a file |
+//! | `cron-shopify-reconcile` | every minute, for a job of a quarter of an hour | finds what no webhook told |
 //! | `shopify-connections-api` | `/v1/connections/shopify…` | connects stores, and lets them go |
 //!
 //! The sweep of documents tells both workers of what is due again; each takes what is its own.
@@ -15,6 +18,7 @@
 mod backoffice;
 mod change;
 mod connections;
+mod flows;
 mod orders;
 mod privacy;
 mod receiver;
@@ -28,12 +32,18 @@ use std::time::Duration;
 
 use axum::Router;
 use documents::Documents;
+use documents::jobs::Jobs;
 use kernel::TenantId;
 use messaging::EventHandler;
-use runtime::{Building, Context, InitError, Roots, settings};
+use runtime::{Building, Context, InitError, Job, Roots, Task, settings};
 use shopify::breaker::store::Circuits;
 use shopify::client::Client;
 use shopify::connect::Connector;
+use shopify::flows::Operations;
+use shopify::flows::fallback::Fallback;
+use shopify::flows::full_sync::FullSync;
+use shopify::flows::reconcile::Reconcile;
+use shopify::flows::runs::Runs;
 use shopify::inbound::Inbound;
 use shopify::install::Credentials;
 use shopify::installs::Installs;
@@ -49,11 +59,14 @@ use web::transport::Transport;
 pub use backoffice::Backoffice;
 pub use change::OnChange;
 pub use connections::{Api, router as connections_router};
+pub use flows::{BulkSteps, FullSyncSteps, ReconcileJob};
 pub use receiver::{Receiver, router as webhook_router};
 pub use work::{Direction, OnDocument};
 
 /// How long a worker rather waits for the bucket than gives its task back.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same for a step of a flow, which has nothing else to do.
+const FLOW_PATIENCE: Duration = Duration::from_secs(20);
 
 settings! {
     struct ReceiverSettings {
@@ -81,6 +94,21 @@ settings! {
         base_url: String = "SHOPIFY_BASE_URL",
         /// What the names of the secrets with tokens begin with.
         tokens: String = "SHOPIFY_TOKENS_PREFIX",
+    }
+}
+
+settings! {
+    struct TenantSettings {
+        /// Whose stack.
+        tenant: TenantId = "TENANT",
+    }
+}
+
+settings! {
+    struct ReconcileSettings {
+        tenant: TenantId = "TENANT",
+        /// Where the API is for stores, without a path.
+        public_url: String = "PUBLIC_URL",
     }
 }
 
@@ -147,7 +175,7 @@ struct Caller {
     client: Client,
 }
 
-fn caller(context: &'static Context) -> Result<Caller, InitError> {
+fn caller(context: &'static Context, patience: Duration) -> Result<Caller, InitError> {
     let CallerSettings { table, client_id, secret, base_url, tokens } = context.settings()?;
     let (table, clock) = (Table::new(context.dynamodb()?, table), context.clock());
     // Only who connects stores sends a merchant anywhere.
@@ -155,7 +183,7 @@ fn caller(context: &'static Context) -> Result<Caller, InitError> {
     let transport = context.transport(Roots::Public);
     let kept = Arc::new(tokens::Secrets::new(context, tokens));
     let tokens = Tokens::new(kept.clone(), app.clone(), transport.clone(), table.clone(), clock.clone());
-    let limiter = Limiter::new(table.clone(), clock.clone(), PATIENCE);
+    let limiter = Limiter::new(table.clone(), clock.clone(), patience);
     let circuits = Circuits::new(table.clone(), clock.clone());
     let client = Client::new(transport.clone(), limiter, circuits, tokens, clock, base_url.clone());
     Ok(Caller { table, app, base_url, tokens: kept, transport, client })
@@ -166,7 +194,7 @@ fn caller(context: &'static Context) -> Result<Caller, InitError> {
 pub fn connections(context: &'static Context) -> Building<Router> {
     Box::pin(async move {
         let ConnectorSettings { tenant, public_url } = context.settings()?;
-        let Caller { table, app, base_url, tokens, transport, client } = caller(context)?;
+        let Caller { table, app, base_url, tokens, transport, client } = caller(context, PATIENCE)?;
         let clock = context.clock();
         let connector = Connector {
             app: Credentials { redirect_uri: format!("{public_url}/v1/connections/shopify/callback"), ..app },
@@ -178,7 +206,7 @@ pub fn connections(context: &'static Context) -> Building<Router> {
             transport,
             clock,
             base_url,
-            webhooks: format!("{public_url}/shopify/v1/webhooks"),
+            webhooks: webhooks(&public_url),
         };
         Ok(connections_router(Arc::new(Api { tenant, connector })))
     })
@@ -188,7 +216,7 @@ pub fn connections(context: &'static Context) -> Building<Router> {
 #[must_use]
 pub fn on_task(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
     Box::pin(async move {
-        let Caller { table, client, .. } = caller(context)?;
+        let Caller { table, client, .. } = caller(context, PATIENCE)?;
         let clock = context.clock();
         let platform = Arc::new(Backoffice::new(&table, &clock));
         let (stores, agreements) = (Stores::new(table.clone()), Agreements::new(table.clone()));
@@ -197,6 +225,67 @@ pub fn on_task(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
         let handler: Arc<dyn EventHandler> =
             Arc::new(OnDocument { documents, attempt: Arc::new(attempt), direction: Direction::Out });
         Ok(handler)
+    })
+}
+
+/// Where stores send what they tell.
+fn webhooks(public_url: &str) -> String {
+    format!("{public_url}/shopify/v1/webhooks")
+}
+
+fn operations(context: &'static Context) -> Result<(Table, Operations), InitError> {
+    let Caller { table, client, .. } = caller(context, FLOW_PATIENCE)?;
+    let (stores, runs) = (Stores::new(table.clone()), Runs::new(table.clone()));
+    Ok((table, Operations { client, stores, runs, clock: context.clock() }))
+}
+
+/// Builds `task-shopify-full-sync`.
+#[must_use]
+pub fn full_sync(context: &'static Context) -> Building<Arc<dyn Task>> {
+    Box::pin(async move {
+        let TenantSettings { tenant } = context.settings()?;
+        let (table, operations) = operations(context)?;
+        let flow = FullSync { operations, table };
+        let task: Arc<dyn Task> = Arc::new(FullSyncSteps { tenant, flow });
+        Ok(task)
+    })
+}
+
+/// Builds `task-shopify-bulk`.
+#[must_use]
+pub fn bulk(context: &'static Context) -> Building<Arc<dyn Task>> {
+    Box::pin(async move {
+        let TenantSettings { tenant } = context.settings()?;
+        let (table, operations) = operations(context)?;
+        let clock = context.clock();
+        let flow = Fallback {
+            operations,
+            documents: Documents::new(table.clone(), clock.clone()),
+            agreements: Agreements::new(table.clone()),
+            platform: Arc::new(Backoffice::new(&table, &clock)),
+        };
+        let task: Arc<dyn Task> = Arc::new(BulkSteps { tenant, flow });
+        Ok(task)
+    })
+}
+
+/// Builds `cron-shopify-reconcile`.
+#[must_use]
+pub fn reconcile(context: &'static Context) -> Building<Arc<dyn Job>> {
+    Box::pin(async move {
+        let ReconcileSettings { tenant, public_url } = context.settings()?;
+        let (table, operations) = operations(context)?;
+        let clock = context.clock();
+        let flow = Reconcile {
+            operations,
+            documents: Documents::new(table.clone(), clock.clone()),
+            agreements: Agreements::new(table.clone()),
+            platform: Arc::new(Backoffice::new(&table, &clock)),
+            webhook: webhooks(&public_url),
+            table: table.clone(),
+        };
+        let job: Arc<dyn Job> = Arc::new(ReconcileJob { tenant, jobs: Jobs::new(table, clock), flow });
+        Ok(job)
     })
 }
 

@@ -8,7 +8,7 @@ use kernel::Event;
 use messaging::{EventHandler, Outcome};
 use serde::Deserialize;
 use shopify::connect::PREFIX;
-use shopify::inbound::DELIVERY;
+use shopify::inbound::{DELIVERY, STATE};
 
 /// Which documents a worker is for: the sweep tells both of all that are due, of other connectors too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl EventHandler for OnDocument {
         if !connection.as_str().starts_with(PREFIX) {
             return Outcome::Done;
         }
-        let direction = if kind == DELIVERY { Direction::In } else { Direction::Out };
+        let direction = if [DELIVERY, STATE].contains(&kind.as_str()) { Direction::In } else { Direction::Out };
         if direction != self.direction {
             return Outcome::Done;
         }

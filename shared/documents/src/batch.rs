@@ -71,6 +71,8 @@ pub struct Batch {
     pub source: String,
     pub parts: Vec<String>,
     pub started_at: Timestamp,
+    /// How long its documents are known.
+    pub keep_days: u16,
 }
 
 /// How far a part is.

@@ -272,6 +272,12 @@ impl Document {
         after(self.received_at, Duration::from_secs(u64::from(self.keep_days) * 24 * 3600))
     }
 
+    /// Whether it waits, with nobody at it, for what the other system does under this handle.
+    #[must_use]
+    pub fn awaits(&self, handle: &str) -> bool {
+        self.state == State::Processing && self.hold.is_none() && self.handle.as_deref() == Some(handle)
+    }
+
     /// Gives it to a worker for the policy's lease.
     pub fn take(&mut self, by: &str, policy: &Policy, now: Timestamp) -> Result<Taken, Refused> {
         self.state.apply(Step::Take)?;

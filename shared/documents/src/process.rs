@@ -57,6 +57,32 @@ impl Documents {
         worker: &str,
         attempt: &dyn Attempt,
     ) -> Result<Processed, TableError> {
+        self.work(tenant, id, connection, worker, None, attempt).await
+    }
+
+    /// Works on a document that waits for `handle`, whether it is due or not: the answer came by itself. One that does not
+    /// wait for it, or not any more, is left as it is.
+    pub async fn answer(
+        &self,
+        tenant: &TenantId,
+        id: DocumentId,
+        connection: &ConnectionId,
+        worker: &str,
+        handle: &str,
+        attempt: &dyn Attempt,
+    ) -> Result<Processed, TableError> {
+        self.work(tenant, id, connection, worker, Some(handle), attempt).await
+    }
+
+    async fn work(
+        &self,
+        tenant: &TenantId,
+        id: DocumentId,
+        connection: &ConnectionId,
+        worker: &str,
+        handle: Option<&str>,
+        attempt: &dyn Attempt,
+    ) -> Result<Processed, TableError> {
         let Some(loaded) = self.store.load(tenant, id, connection).await? else { return Ok(Processed::Missing) };
         let Loaded { document, payload, connection } = loaded;
         if connection.is_some_and(|connection| connection.paused.is_some()) {
@@ -64,6 +90,12 @@ impl Documents {
         }
         let (mut document, mut seen) = (document.value, document.version);
         let mut done = Processed::NotNow;
+        if let Some(handle) = handle {
+            if !document.awaits(handle) {
+                return Ok(done);
+            }
+            document.due = None;
+        }
         // Twice when the credentials ran out: the second attempt gets new ones.
         for _ in 0..2 {
             let Some(ticket) = self.take(tenant, &mut document, &mut seen, worker).await? else { return Ok(done) };

@@ -22,6 +22,7 @@ async fn batches<S: Subject>(subject: &S, table: Table) -> Batches {
         source: "certification".to_owned(),
         parts: vec![subject.parts()[0].clone()],
         started_at: subject.clock().now(),
+        keep_days: documents::KEEP_DAYS,
     };
     Batches::begin(table, subject.clock().clone(), subject.tenant(First), batch).await.unwrap()
 }

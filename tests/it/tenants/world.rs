@@ -13,6 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use catalog::BookId;
 use documents::ConnectionId;
+use documents::batch::{Batch, BatchId, Batches};
 use documents::centre::{Discovery, Instance, Registry};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -78,6 +79,7 @@ impl Names {
             ("connection", "nolink".to_owned()),
             ("shop", "missing.myshopify.com".to_owned()),
             ("job", "nojob".to_owned()),
+            ("batch", id("bat")),
         ];
         Self(named.into())
     }
@@ -236,6 +238,17 @@ impl World {
         let data = json!({ "documentId": document });
         let received = Event::new(documents::DOCUMENT_RECEIVED, &owner(), &document, 1, data, &*clock);
         assert_eq!(router.handle(&received).await, messaging::Outcome::Done);
+        let batch = Batch {
+            id: BatchId::derive(&["1"]),
+            kind: "product".parse().unwrap(),
+            shape: 1,
+            connection: "centre".parse().unwrap(),
+            source: "pos".to_owned(),
+            parts: vec!["all".to_owned()],
+            started_at: clock.now(),
+            keep_days: documents::KEEP_DAYS,
+        };
+        Batches::begin(table.clone(), clock.clone(), owner(), batch.clone()).await.unwrap();
         let jobs = documents::jobs::Jobs::new(table.clone(), clock);
         jobs.define(&owner(), &"reconcile".parse().unwrap(), "rate(1 hour)").await.unwrap();
         self.theirs.0.extend([
@@ -244,6 +257,7 @@ impl World {
             ("connector", "pipe".to_owned()),
             ("connection", "centre".to_owned()),
             ("shop", stores::connected(table, &owner()).await),
+            ("batch", batch.id.to_string()),
             ("job", "reconcile".to_owned()),
         ]);
     }

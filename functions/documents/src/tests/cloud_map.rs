@@ -31,8 +31,8 @@ impl LocalCloudMap {
     }
 
     pub(crate) fn discovery(&self) -> Found {
-        let endpoint = ("http://cloud-map.test".to_owned(), Arc::new(self.clone()) as Arc<dyn Transport>);
-        Found::new(endpoint, "crossdock".to_owned(), "connectors".to_owned())
+        let transport: Arc<dyn Transport> = Arc::new(self.clone());
+        Found::new(("http://cloud-map.test".to_owned(), transport), "crossdock".to_owned(), "connectors".to_owned())
     }
 
     fn answer(&self, operation: &str, input: &Value) -> Result<Value, &'static str> {

@@ -181,6 +181,7 @@ pub const CATALOGUE: &[Permission] = &[
             "POST /v1/operations/documents/{id}/retry",
             "POST /v1/operations/documents/{id}/discard",
             "POST /v1/operations/documents/{id}/routes/{connector}/redrive",
+            "GET /v1/operations/batches/{id}",
             "GET /v1/operations/jobs",
             "POST /v1/operations/jobs/{name}/run",
             "POST /v1/operations/jobs/{name}/pause",

@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::UserError;
 
+/// What a product waits for while it has to go around: to be taken along by a bulk operation.
+pub const AROUND: &str = "bulk";
+
 /// Failures in a row that open it.
 const THRESHOLD: u32 = 5;
 /// How long it stays open before a probe.

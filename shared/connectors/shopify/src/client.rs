@@ -14,14 +14,18 @@ use web::transport::Transport;
 use crate::Shop;
 use crate::answer::Answer;
 use crate::breaker::store::Circuits;
-use crate::breaker::{Event, Route};
+use crate::breaker::{AROUND, Event, Route};
 use crate::calls::{Sent, Store};
 use crate::limiter::Admission;
 use crate::limiter::store::Limiter;
+use crate::platform::kind;
 use crate::tokens::Tokens;
 
 /// How long a store may take. The bulk of calls take less than a second; below the functions' timeout with all the rest.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same for a file of some megabytes.
+const CARRY: Duration = Duration::from_secs(60);
 
 /// Where a call goes, and for what.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +75,7 @@ impl Client {
         let base_url = self.base_url.replace("{shop}", shop.as_str());
         let token = self.tokens.current(tenant, shop, &base_url).await?;
         if self.circuits.route(tenant, shop, entity).await.map_err(|error| unstored(&error))? == Route::Around {
-            return Err(Report::new(Outcome::Throttled { until: None }, "the store does not take this now"));
+            return Err(around(entity));
         }
         self.admitted(tenant, shop, points).await?;
         let store = Store { base_url, token };
@@ -96,6 +100,11 @@ impl Client {
             self.tokens.renew(tenant, shop, &store.base_url, &store.token).await?;
         }
         answer.result
+    }
+
+    /// Sends what is no call of a store's API: a file to where it said, or for a part of one. No token goes along.
+    pub(crate) async fn carry(&self, request: Request<Bytes>) -> Sent {
+        self.transport.send(request, CARRY).await
     }
 
     /// Tells the circuit of what an answer says beyond its outcome.
@@ -128,6 +137,15 @@ impl Client {
             Err(error) => Err(unstored(&error)),
         }
     }
+}
+
+/// Products go by the bulk API ([`crate::flows::fallback`]), everything else later.
+fn around(entity: &str) -> Report {
+    let outcome = match entity {
+        kind::PRODUCT => Outcome::Pending { handle: AROUND.to_owned(), check_at: None },
+        _ => Outcome::Throttled { until: None },
+    };
+    Report::new(outcome, "the store does not take this now")
 }
 
 /// Our own table does not answer: that is nothing the store did.

@@ -187,7 +187,7 @@ documents! {
 
     /// A query over everything.
     BULK_QUERY = "BulkQuery", 11, "mutation BulkQuery($query: String!) {
-        bulkOperationRunQuery(query: $query) {
+        bulkOperationRunQuery(query: $query, groupObjects: true) {
             bulkOperation { id status }
             userErrors { code field message }
         }
@@ -195,7 +195,7 @@ documents! {
 
     /// How far a bulk operation is.
     BULK_POLL = "BulkPoll", 1, "query BulkPoll($id: ID!) {
-        bulkOperation(id: $id) { id status errorCode objectCount url partialDataUrl }
+        bulkOperation(id: $id) { id status errorCode objectCount rootObjectCount fileSize url partialDataUrl }
     }";
 }
 
@@ -203,7 +203,7 @@ documents! {
 pub const BULK_PRODUCT_SET: &str =
     "mutation BulkProductSet($identifier: ProductSetIdentifiers, $input: ProductSetInput!) {
     productSet(identifier: $identifier, input: $input, synchronous: true) {
-        product { id handle updatedAt }
+        product { id handle updatedAt variants(first: 250) { nodes { id sku inventoryItem { id } } } }
         userErrors { code field message }
     }
 }";
@@ -211,7 +211,7 @@ pub const BULK_PRODUCT_SET: &str =
 /// What [`BULK_QUERY`] asks for in a full synchronisation of products.
 pub const BULK_PRODUCTS: &str = "{
     products { edges { node {
-        id handle title descriptionHtml vendor productType status tags updatedAt
+        id handle title descriptionHtml vendor productType status tags updatedAt options { name values }
         variants { edges { node { id sku barcode price compareAtPrice selectedOptions { name value } inventoryItem { id } } } }
     } } }
 }";

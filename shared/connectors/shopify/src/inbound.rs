@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::Gid;
 use crate::client::unstored;
 use crate::echo::Verdict;
+use crate::map::order::Order;
 use crate::map::{MapError, customer, inventory, order, product};
 use crate::outbound::goods::place_of;
 use crate::outbound::{plain, platform, refused};
@@ -31,6 +32,8 @@ use crate::webhook::{Delivery, Topic, Verified};
 
 /// The type of a stored delivery.
 pub const DELIVERY: &str = "shopify-delivery";
+/// The type of a state that was read and not told: a product of a full synchronisation, an order of a reconciliation.
+pub const STATE: &str = "shopify-state";
 /// Told when a delivery was stored.
 pub const DELIVERY_RECEIVED: &str = "shopify.delivery.received.v1";
 /// The connection under which requests about personal data are worked on, of all stores.
@@ -39,10 +42,10 @@ const PRIVACY: &str = "shopify-privacy";
 pub const TASK_DUE: &str = "shopify.task.due.v1";
 
 /// A delivery is tried again for hours; it is known for so many days, and what it holds of people is kept no longer.
-const DELIVERY_DAYS: u16 = 30;
+pub(crate) const DELIVERY_DAYS: u16 = 30;
 
-/// The version of the shape of both kinds of documents.
-const SHAPE_VERSION: u16 = 1;
+/// The version of the shape of all kinds of documents.
+pub(crate) const SHAPE_VERSION: u16 = 1;
 
 /// Why a delivery was not stored.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +161,9 @@ impl Inbound {
         let shop = work.document.source.parse().map_err(|_| refused("NOT_A_STORE", "the source is no store"))?;
         let store = self.stores.find(work.tenant, &shop).await.map_err(|error| unstored(&error))?;
         let store = store.ok_or_else(|| refused("UNKNOWN_STORE", "the store is not connected"))?;
+        if work.document.kind.as_str() == STATE {
+            return self.state(work, &store).await;
+        }
         let header = work.document.revision.split(' ').next().unwrap_or_default();
         let topic = Topic::ALL.iter().find(|topic| topic.header() == header);
         let topic = topic.ok_or_else(|| refused("UNKNOWN_TOPIC", "we are not told of this"))?;
@@ -186,6 +192,22 @@ impl Inbound {
         }
     }
 
+    /// What was read, by the kind of thing its id says it is.
+    async fn state(&self, work: &Work<'_>, store: &Connection) -> Result<Report, Report> {
+        let unreadable = |_| refused("UNREADABLE", "not what is read of a store");
+        let id: Gid = work.document.external_id.parse().map_err(|_| refused("UNREADABLE", "no id of a store"))?;
+        match id.kind() {
+            "Product" => {
+                let node = serde_json::from_str(work.payload).map_err(unreadable)?;
+                let read = product::from_node(node, store.currency).map_err(|error| misread(&error))?;
+                let (remote, updated_at, value) = (read.id.to_string(), read.updated_at, plain(&read.product)?);
+                self.reconcile(work, store, Theirs { kind: kind::PRODUCT, remote, updated_at, value }).await
+            }
+            "Order" => self.take_order(work, store, serde_json::from_str(work.payload).map_err(unreadable)?).await,
+            _ => Err(refused("UNKNOWN_TYPE", "nothing is taken of this")),
+        }
+    }
+
     async fn level(&self, work: &Work<'_>, store: &Connection, body: &[u8]) -> Result<Report, Report> {
         let level = inventory::from_webhook(body).map_err(|error| misread(&error))?;
         let (Some(_), Some(available)) = (store.location_of(&level.location), level.available) else {
@@ -197,7 +219,10 @@ impl Inbound {
     }
 
     async fn order(&self, work: &Work<'_>, store: &Connection, body: &[u8]) -> Result<Report, Report> {
-        let order = order::from_webhook(body).map_err(|error| misread(&error))?;
+        self.take_order(work, store, order::from_webhook(body).map_err(|error| misread(&error))?).await
+    }
+
+    async fn take_order(&self, work: &Work<'_>, store: &Connection, order: Order) -> Result<Report, Report> {
         let (remote, updated_at) = (order.id.to_string(), order.updated_at);
         // Who ordered is in it, and must not outlive the order's own data: enough to know it again is kept.
         let value = json!(kernel::hex(&Sha256::digest(plain(&order)?.to_string())));

@@ -12,6 +12,7 @@
 //! | make a call, all of that together | [`client`] |
 //! | tell a store what we have | [`outbound`], over the port [`platform`] |
 //! | read everything that changed in a time | [`reading`] |
+//! | read all of a store, send it much at once, compare with it | [`flows`] |
 //! | take what a store tells | [`inbound`], over the same port |
 //!
 //! It never opens a socket: a request goes through the [`web::transport::Transport`] of whoever calls. It keeps no token.
@@ -25,6 +26,7 @@ pub mod client;
 pub mod connect;
 pub mod document;
 pub mod echo;
+pub mod flows;
 mod gid;
 pub mod inbound;
 pub mod install;

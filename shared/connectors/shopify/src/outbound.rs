@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use documents::{Attempt, Outcome, Remote, Report, Work};
-use kernel::{Clock, Timestamp};
+use kernel::{Clock, TenantId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use web::BoxError;
 
 use crate::answer;
 use crate::breaker::Event;
+use crate::calls::product_set::Saved;
 use crate::calls::{self, customer_set, product_set};
 use crate::client::{Client, To, unstored};
 use crate::document::CUSTOMER_SET;
@@ -109,15 +110,7 @@ impl Outbound {
                 return Err(report);
             }
         };
-        for variant in &saved.variants {
-            let Some(sku) = variant.sku.clone().filter(|sku| !sku.is_empty()) else { continue };
-            let (variant, item) = (variant.id.clone(), variant.item.clone());
-            let item = Item { shop: store.shop.clone(), sku, variant, item };
-            self.agreements.name(work.tenant, &item).await.map_err(|error| unstored(&error))?;
-        }
-        let written = Written::new(&value, now, Some(saved.updated_at));
-        self.agreed(work, store, kind::PRODUCT, (saved.id.as_str(), id), value, written).await?;
-        Ok(done(Some(saved.id.to_string()), Some(saved.updated_at)))
+        product_saved(&self.agreements, work.tenant, store, (id, value, now), &saved).await
     }
 
     async fn customer(&self, work: &Work<'_>, store: &Connection) -> Result<Report, Report> {
@@ -130,44 +123,63 @@ impl Outbound {
         if let Outcome::Done(Remote { id: Some(remote), version }) = &report.outcome {
             let updated_at = version.as_deref().and_then(|text| text.parse().ok());
             let written = Written::new(&value, now, updated_at);
-            self.agreed(work, store, kind::CUSTOMER, (remote, id), value, written).await?;
+            agreed(&self.agreements, work.tenant, store, kind::CUSTOMER, (remote, id), value, written).await?;
         }
         Ok(report)
     }
+}
 
-    /// Remembers what was written. Whoever wrote a newer state meanwhile stays.
-    async fn agreed(
-        &self,
-        work: &Work<'_>,
-        store: &Connection,
-        kind: &str,
-        (remote, id): (&str, &str),
-        base: Value,
-        written: Written,
-    ) -> Result<(), Report> {
-        loop {
-            let found = self.agreements.find(work.tenant, &store.shop, kind, remote).await;
-            let found = found.map_err(|error| unstored(&error))?;
-            let seen = found.as_ref().map(|found| found.version);
-            let known = found.map(|found| found.value);
-            let newer = known.as_ref().and_then(|known| known.written.as_ref());
-            if newer.is_some_and(|newer| newer.at > written.at) {
-                return Ok(());
-            }
-            let told_at = written.remote_updated_at.unwrap_or(written.at);
-            let synced = Synced {
-                shop: store.shop.clone(),
-                kind: kind.to_owned(),
-                remote: remote.to_owned(),
-                id: id.to_owned(),
-                base: base.clone(),
-                updated_at: known.map_or(told_at, |known| known.updated_at.max(told_at)),
-                written: Some(written.clone()),
-            };
-            let agreed = self.agreements.agree(work.tenant, &synced, seen, None).await;
-            if agreed.map_err(|error| unstored(&error))? {
-                return Ok(());
-            }
+/// Remembers what a store made of a product: its names of the variants, and what was written and when.
+pub(crate) async fn product_saved(
+    agreements: &Agreements,
+    tenant: &TenantId,
+    store: &Connection,
+    (id, value, at): (&str, Value, Timestamp),
+    saved: &Saved,
+) -> Result<Report, Report> {
+    for variant in &saved.variants {
+        let Some(sku) = variant.sku.clone().filter(|sku| !sku.is_empty()) else { continue };
+        let (variant, item) = (variant.id.clone(), variant.item.clone());
+        let item = Item { shop: store.shop.clone(), sku, variant, item };
+        agreements.name(tenant, &item).await.map_err(|error| unstored(&error))?;
+    }
+    let written = Written::new(&value, at, Some(saved.updated_at));
+    agreed(agreements, tenant, store, kind::PRODUCT, (saved.id.as_str(), id), value, written).await?;
+    Ok(done(Some(saved.id.to_string()), Some(saved.updated_at)))
+}
+
+/// Remembers what was written. Whoever wrote a newer state meanwhile stays.
+pub(crate) async fn agreed(
+    agreements: &Agreements,
+    tenant: &TenantId,
+    store: &Connection,
+    kind: &str,
+    (remote, id): (&str, &str),
+    base: Value,
+    written: Written,
+) -> Result<(), Report> {
+    loop {
+        let found = agreements.find(tenant, &store.shop, kind, remote).await;
+        let found = found.map_err(|error| unstored(&error))?;
+        let seen = found.as_ref().map(|found| found.version);
+        let known = found.map(|found| found.value);
+        let newer = known.as_ref().and_then(|known| known.written.as_ref());
+        if newer.is_some_and(|newer| newer.at > written.at) {
+            return Ok(());
+        }
+        let told_at = written.remote_updated_at.unwrap_or(written.at);
+        let synced = Synced {
+            shop: store.shop.clone(),
+            kind: kind.to_owned(),
+            remote: remote.to_owned(),
+            id: id.to_owned(),
+            base: base.clone(),
+            updated_at: known.map_or(told_at, |known| known.updated_at.max(told_at)),
+            written: Some(written.clone()),
+        };
+        let agreed = agreements.agree(tenant, &synced, seen, None).await;
+        if agreed.map_err(|error| unstored(&error))? {
+            return Ok(());
         }
     }
 }

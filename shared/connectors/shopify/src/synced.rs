@@ -120,6 +120,21 @@ impl Agreements {
         Ok(self.0.get::<Item>(item_key(tenant, shop, sku), Consistency::Strong).await?.map(|found| found.value))
     }
 
+    /// The store's names of what is sold there, by SKU, after one of them.
+    pub async fn items(
+        &self,
+        tenant: &TenantId,
+        shop: &Shop,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Item>, TableError> {
+        // The next text after a text is the text and a zero.
+        let from = after.map(|sku| format!("{sku}\u{0}")).unwrap_or_default();
+        let query = Query::partition(Partition::tenant(tenant, &["SHOPIFY", shop.as_str()])).limit(limit);
+        let query = query.between(&["ITEM", &from], &["ITEM", "\u{10ffff}"]);
+        Ok(self.0.query::<Item>(query).await?.items.into_iter().map(|found| found.value).collect())
+    }
+
     /// Remembers the store's names; what is so already is written again.
     pub async fn name(&self, tenant: &TenantId, item: &Item) -> Result<(), TableError> {
         self.0.put(tenant, item).await

@@ -121,6 +121,23 @@ impl Batches {
         Ok(Self { table, clock, tenant, batch })
     }
 
+    /// A batch that was begun.
+    pub async fn find(
+        table: Table,
+        clock: Arc<dyn Clock>,
+        tenant: TenantId,
+        id: BatchId,
+    ) -> Result<Option<Self>, TableError> {
+        let found = table.get::<Batch>(partition(&tenant, id).key(&["BATCH"]), Consistency::Strong).await?;
+        Ok(found.map(|found| Self { table, clock, tenant, batch: found.value }))
+    }
+
+    /// What it is.
+    #[must_use]
+    pub const fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
     /// The parts as they are.
     pub async fn parts(&self) -> Result<Vec<Part>, TableError> {
         let query = Query::partition(partition(&self.tenant, self.batch.id))
@@ -130,7 +147,7 @@ impl Batches {
     }
 
     fn document(&self, row: &Row) -> Document {
-        let Batch { kind, shape, connection, source, .. } = &self.batch;
+        let Batch { kind, shape, connection, source, keep_days, .. } = &self.batch;
         let intake = Intake {
             kind: kind.clone(),
             shape: *shape,
@@ -139,7 +156,7 @@ impl Batches {
             external_id: &row.external_id,
             revision: &row.revision,
             payload: &row.payload,
-            keep_days: crate::KEEP_DAYS,
+            keep_days: *keep_days,
             event: None,
         };
         Document::new(&self.tenant, intake.describe(), self.clock.now(), GRACE)

@@ -60,6 +60,7 @@ fn batch(parts: &[&str]) -> Batch {
         source: "catalog".into(),
         parts: parts.iter().map(|part| (*part).to_owned()).collect(),
         started_at: "2027-01-15T08:00:00Z".parse().unwrap(),
+        keep_days: crate::KEEP_DAYS,
     }
 }
 

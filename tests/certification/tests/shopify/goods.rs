@@ -23,6 +23,8 @@ pub(crate) struct Goods {
     products: Mutex<Named<Product>>,
     taken: Mutex<Named<u32>>,
     orders: Mutex<Named<Order>>,
+    /// By SKU and location.
+    stock: Mutex<BTreeMap<(String, String), i64>>,
 }
 
 /// `thing-0001 v7`.
@@ -61,6 +63,10 @@ impl Goods {
         self.products.lock().unwrap().insert((tenant.clone(), id.to_owned()), product);
     }
 
+    pub(crate) fn stock_up(&self, sku: &str, location: &str, quantity: i64) {
+        self.stock.lock().unwrap().insert((sku.to_owned(), location.to_owned()), quantity);
+    }
+
     pub(crate) fn taken(&self, tenant: &TenantId) -> Things {
         let taken = self.taken.lock().unwrap();
         taken.iter().filter(|((of, _), _)| of == tenant).map(|((_, id), state)| (id.clone(), *state)).collect()
@@ -82,8 +88,8 @@ impl Platform for Goods {
         Ok(None)
     }
 
-    async fn stock(&self, _: &TenantId, _: &str, _: &str) -> Result<Option<i64>, BoxError> {
-        Ok(None)
+    async fn stock(&self, _: &TenantId, sku: &str, location: &str) -> Result<Option<i64>, BoxError> {
+        Ok(self.stock.lock().unwrap().get(&(sku.to_owned(), location.to_owned())).copied())
     }
 
     async fn parcel(&self, _: &TenantId, _: &Connection, _: &str) -> Result<Option<(Gid, Parcel)>, BoxError> {

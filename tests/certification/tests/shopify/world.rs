@@ -220,7 +220,7 @@ impl World {
         self.network.send(request.unwrap(), PATIENCE).await
     }
 
-    fn client(&self, table: &Table) -> Client {
+    pub(crate) fn client(&self, table: &Table) -> Client {
         let (clock, transport) = (self.clock.clone(), self.network.clone());
         let limiter = Limiter::new(table.clone(), clock.clone(), Duration::ZERO);
         let circuits = Circuits::new(table.clone(), clock.clone());
@@ -366,7 +366,7 @@ impl Subject for World {
         let id = bulk::read_started(self.send(run).await, now).result.unwrap();
         loop {
             let progress = bulk::read_progress(self.send(bulk::poll(store, &id)).await, now).result.unwrap();
-            let bulk::Progress::Completed { objects, url: Some(url) } = progress else { continue };
+            let bulk::Progress::Completed { objects, url: Some(url), .. } = progress else { continue };
             let file = self.send(Request::get(url).body(Bytes::new())).await.unwrap();
             let rows: Vec<bulk::Row> =
                 String::from_utf8(file.body().to_vec()).unwrap().lines().map(|row| bulk::row(row).unwrap()).collect();
@@ -412,7 +412,7 @@ impl Subject for World {
 
     fn unknown_progress(&self) -> Class {
         let body = json!({ "data": { "bulkOperation": { "id": "gid://shopify/BulkOperation/1", "status": "TELEPORTED",
-            "errorCode": null, "objectCount": "3", "url": null, "partialDataUrl": null } } });
+            "errorCode": null, "objectCount": "3", "rootObjectCount": "3", "fileSize": null, "url": null, "partialDataUrl": null } } });
         let answer = Response::builder().status(StatusCode::OK).body(Bytes::from(body.to_string())).unwrap();
         match bulk::read_progress(Ok(answer), self.clock.now()).result.unwrap() {
             bulk::Progress::Running { .. } => Class::Pending,

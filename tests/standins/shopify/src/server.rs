@@ -124,10 +124,25 @@ async fn upload(State(shop): State<Shop>, mut form: Multipart) -> Response {
     }
 }
 
-async fn download(State(shop): State<Shop>, Path(file): Path<String>) -> Response {
+/// A file, or the range of it that is asked for: `bytes=<first>-<last>`, the only form there is here.
+async fn download(State(shop): State<Shop>, Path(file): Path<String>, headers: HeaderMap) -> Response {
     let number = file.strip_suffix(".jsonl").unwrap_or_default();
     match lock(&shop.world).bulk.file(&format!("gid://shopify/BulkOperation/{number}")) {
-        Some(jsonl) => ([(header::CONTENT_TYPE, "application/jsonl")], jsonl.clone()).into_response(),
+        Some(jsonl) => {
+            let kind = [(header::CONTENT_TYPE, "application/jsonl")];
+            let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+            let range = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+            let Some((first, last)) = range else { return (kind, jsonl.clone()).into_response() };
+            let (Ok(first), Ok(last)) = (first.parse::<usize>(), last.parse::<usize>()) else {
+                return StatusCode::BAD_REQUEST.into_response();
+            };
+            let last = last.min(jsonl.len().saturating_sub(1));
+            let Some(part) = jsonl.as_bytes().get(first..=last) else {
+                return StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+            };
+            let range = [(header::CONTENT_RANGE, format!("bytes {first}-{last}/{}", jsonl.len()))];
+            (StatusCode::PARTIAL_CONTENT, kind, range, part.to_vec()).into_response()
+        }
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -42,6 +42,7 @@ pub fn run_mutation(store: &Store, mutation: &str, path: &str, client: &str) -> 
     store.graphql(&BULK_MUTATION, &json!({ "mutation": mutation, "path": path, "client": client }))
 }
 
+/// Runs `query`; what belongs to an object stands right after it in the result.
 pub fn run_query(store: &Store, query: &str) -> Result<Request<Bytes>, http::Error> {
     store.graphql(&BULK_QUERY, &json!({ "query": query }))
 }
@@ -62,8 +63,9 @@ pub fn read_started(sent: Sent, now: Timestamp) -> Answer<Gid> {
 pub enum Progress {
     /// Still at it; so many objects so far. Also a state we do not know.
     Running { objects: u64 },
-    /// All done: `objects` rows at `url`, none when there is no url.
-    Completed { objects: u64, url: Option<String> },
+    /// All done: `objects` rows, so many of them with nothing above, in a file of so many bytes at `url`; none when there
+    /// is no url.
+    Completed { objects: u64, roots: u64, bytes: u64, url: Option<String> },
     /// Ended early. What was done until then may be at `url`.
     Failed { code: String, url: Option<String> },
 }
@@ -81,6 +83,8 @@ struct Operation {
     error_code: Option<String>,
     /// A number as text.
     object_count: String,
+    root_object_count: String,
+    file_size: Option<String>,
     url: Option<String>,
     partial_data_url: Option<String>,
 }
@@ -92,9 +96,15 @@ pub fn poll(store: &Store, id: &Gid) -> Result<Request<Bytes>, http::Error> {
 pub fn read_progress(sent: Sent, now: Timestamp) -> Answer<Progress> {
     answer::read::<Data>(sent, true, now).and_then(|data| {
         let operation = data.bulk_operation.ok_or_else(|| absent("bulk operation"))?;
-        let objects = operation.object_count.parse().unwrap_or_default();
+        let number = |text: &str| text.parse().unwrap_or_default();
+        let objects = number(&operation.object_count);
         Ok(match operation.status.as_str() {
-            "COMPLETED" => Progress::Completed { objects, url: operation.url },
+            "COMPLETED" => Progress::Completed {
+                objects,
+                roots: number(&operation.root_object_count),
+                bytes: operation.file_size.as_deref().map_or(0, number),
+                url: operation.url,
+            },
             "FAILED" | "EXPIRED" | "CANCELED" => Progress::Failed {
                 code: operation.error_code.unwrap_or(operation.status),
                 url: operation.partial_data_url.or(operation.url),

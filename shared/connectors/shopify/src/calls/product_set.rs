@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 use kernel::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Sent, Store};
 use crate::Gid;
@@ -99,6 +99,12 @@ pub fn read(sent: Sent, now: Timestamp) -> Answer<Ended> {
         Some(_) | None if !data.product_set.user_errors.is_empty() => Ok(Err(data.product_set.user_errors)),
         Some(_) | None => Err(super::misread(&crate::map::MapError::Shape("neither a product nor errors".to_owned()))),
     })
+}
+
+/// The product in the data of a row of a bulk mutation, if it was taken.
+pub(crate) fn saved_in(data: Value) -> Option<Saved> {
+    let payload = serde_json::from_value::<Data>(data).ok()?.product_set;
+    payload.product.filter(|_| payload.user_errors.is_empty()).map(saved)
 }
 
 fn saved(product: Node) -> Saved {

@@ -328,7 +328,7 @@ async fn products_go_in_bulk_with_an_end_for_each() {
     let poll =
         async || bulk::read_progress(world.send(bulk::poll(&world.store, &id)).await, world.now()).result.unwrap();
     assert_eq!(poll().await, bulk::Progress::Running { objects: 0 });
-    let bulk::Progress::Completed { objects, url: Some(url) } = poll().await else { panic!("not completed") };
+    let bulk::Progress::Completed { objects, url: Some(url), .. } = poll().await else { panic!("not completed") };
     let file = world.send(Request::get(url).body(Bytes::new())).await.unwrap();
     let text = String::from_utf8(file.body().to_vec()).unwrap();
     let classes: Vec<Class> = text.lines().map(|line| bulk::row(line).unwrap().report.outcome.class()).collect();

@@ -9,7 +9,7 @@ use super::{Connection, MapError, money, shape};
 use crate::Gid;
 
 /// An order of a store, in our words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     pub id: Gid,
@@ -32,7 +32,7 @@ pub struct Order {
 }
 
 /// What is charged beside the lines, discounts taken off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Charge {
     pub amount: Money,
@@ -40,7 +40,7 @@ pub struct Charge {
 }
 
 /// Whether it is paid, as the store sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Payment {
     Pending,
@@ -56,7 +56,7 @@ pub enum Payment {
 }
 
 /// How much of it was sent, as the store sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Fulfillment {
     Unfulfilled,
@@ -67,7 +67,7 @@ pub enum Fulfillment {
 }
 
 /// A line of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
     pub id: Gid,

@@ -14,7 +14,7 @@ pub const ID_NAMESPACE: &str = "crossdock";
 pub const ID_KEY: &str = "id";
 
 /// A product, in our words. A text or list that is empty is not ours to say: the store's own stays.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Product {
     pub title: String,
@@ -42,7 +42,7 @@ pub enum Status {
 }
 
 /// What is sold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Variant {
     pub sku: String,

@@ -2,7 +2,7 @@
 
 use documents::{Outcome, Remote, Report, Work};
 
-use super::{Outbound, done, plain, platform, refused, to};
+use super::{Outbound, agreed, done, plain, platform, refused, to};
 use crate::Gid;
 use crate::calls::{Store, fulfillment_create, fulfillment_orders, inventory_activate, inventory_level, inventory_set};
 use crate::client::unstored;
@@ -52,7 +52,7 @@ impl Outbound {
         let remote = place_of(item.as_str(), location.as_str());
         let value = plain(&serde_json::json!({ "available": quantity }))?;
         let written = Written::new(&value, now, None);
-        self.agreed(work, store, kind::STOCK, (&remote, id), value, written).await?;
+        agreed(&self.agreements, work.tenant, store, kind::STOCK, (&remote, id), value, written).await?;
         Ok(done(Some(remote), None))
     }
 

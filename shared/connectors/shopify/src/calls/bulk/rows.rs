@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::Gid;
 use crate::answer::{UserError, user_errors};
+use crate::calls::product_set::{self, Saved};
 
 /// A row of a mutation's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,10 @@ pub struct Row {
     /// Of the file of variables, from 0.
     pub line: u64,
     pub report: Report,
+    /// What the store refused, for the circuit.
+    pub errors: Vec<UserError>,
+    /// The product, when it is one and was taken.
+    pub saved: Option<Saved>,
 }
 
 /// A row that is none.
@@ -55,6 +60,8 @@ pub fn row(line: &str) -> Result<Row, RowError> {
     let wire: Wire = serde_json::from_str(line).map_err(|_| RowError)?;
     let payload = wire.data.as_ref().and_then(Value::as_object).and_then(|data| data.values().next());
     let payload = payload.and_then(|payload| Payload::deserialize(payload).ok());
+    let saved = wire.data.clone().and_then(product_set::saved_in);
+    let errors = payload.as_ref().map(|payload| payload.user_errors.clone()).unwrap_or_default();
     let report = match payload {
         Some(payload) => {
             let object = payload.product.or(payload.customer);
@@ -68,7 +75,7 @@ pub fn row(line: &str) -> Result<Row, RowError> {
         ),
         None => Report::new(Outcome::Unknown, "the row has neither data nor errors"),
     };
-    Ok(Row { line: wire.line, report })
+    Ok(Row { line: wire.line, report, errors, saved })
 }
 
 #[cfg(test)]

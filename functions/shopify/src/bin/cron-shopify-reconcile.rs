@@ -1,0 +1,5 @@
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::run_schedule(shopify_functions::reconcile)
+}

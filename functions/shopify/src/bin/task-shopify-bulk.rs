@@ -1,0 +1,5 @@
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::run_task(shopify_functions::bulk)
+}
