@@ -41,6 +41,29 @@ async fn every_attempt_appends_one_step_until_it_succeeds() {
 }
 
 #[tokio::test]
+async fn an_answer_ends_the_wait_for_its_handle_before_it_is_due_and_no_other() {
+    let world = World::new();
+    let document = world.received("42").await;
+    let pending = Outcome::Pending { handle: "one".into(), check_at: "2099-01-01T00:00:00Z".parse().ok() };
+    let later = Outcome::Pending { handle: "two".into(), check_at: "2100-01-01T00:00:00Z".parse().ok() };
+    let remote = FakeRemote::answering([pending, later, Outcome::Transient]);
+    let answer = async |handle| {
+        let (tenant, id) = (tenant(), document.id);
+        world.documents.answer(&tenant, id, &document.connection, "w", handle, &remote).await.unwrap()
+    };
+    // Nobody has begun to wait.
+    assert_eq!(answer("one").await, Processed::NotNow);
+    assert_eq!(process(&world, &document, &remote).await, Processed::Attempted(State::Processing));
+    assert_eq!(answer("two").await, Processed::NotNow);
+    assert_eq!(answer("one").await, Processed::Attempted(State::Processing));
+    assert_eq!(process(&world, &document, &remote).await, Processed::NotNow);
+    assert_eq!(answer("two").await, Processed::Attempted(State::Failed));
+    // What failed is due again by itself, and waits for nobody.
+    assert_eq!(answer("two").await, Processed::NotNow);
+    assert_eq!(remote.calls(), 3);
+}
+
+#[tokio::test]
 async fn credentials_that_ran_out_are_tried_again_at_once_and_then_pause_the_connection() {
     let world = World::new();
     let (one, two) = (world.received("1").await, world.received("2").await);
