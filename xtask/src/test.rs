@@ -33,7 +33,8 @@ enum Check {
     /// The CDK application: its types, its tests and, while it is synthesised, cdk-nag.
     Cdk,
     /// The whole product on a fresh local stack: `up` ends with a demonstration that must turn out as it should, a client
-    /// library of the field signs in, a change of stock reaches a consumer's queue, and the public API is what its documents say, whatever is sent.
+    /// library of the field signs in, a change of stock reaches a consumer's queue, the public API is what its documents say,
+    /// whatever is sent, and reading all of a Shopify store survives being stopped and started.
     EndToEnd,
 }
 
@@ -101,8 +102,11 @@ fn cdk(project: &Project) -> anyhow::Result<()> {
 /// Stops what it started, also when something went wrong.
 fn end_to_end(project: &Project) -> anyhow::Result<()> {
     down::run()?;
-    let result =
-        up::run().and_then(|()| oidc::run(project)).and_then(|()| feed::run(project)).and_then(|()| contract::check());
+    let result = up::run()
+        .and_then(|()| oidc::run(project))
+        .and_then(|()| feed::run(project))
+        .and_then(|()| contract::check())
+        .and_then(|()| state_machines::full_sync(project));
     down::run()?;
     result
 }
