@@ -236,6 +236,37 @@ fn streams_and_schedules_give_up_somewhere_and_some_time() {
     }
 }
 
+/// Every task state of a definition, those inside maps too.
+fn tasks(value: &Value) -> Vec<&Value> {
+    let inside = object(value).flat_map(|(_, inner)| tasks(inner));
+    inside.chain((value["Type"] == "Task").then_some(value)).collect()
+}
+
+#[test]
+fn state_machines_end_are_logged_and_watched_and_try_again() {
+    for template in Template::all() {
+        let alarms = template.of_type("AWS::CloudWatch::Alarm");
+        for (id, machine) in template.of_type("AWS::Serverless::StateMachine") {
+            assert!(machine["Definition"]["TimeoutSeconds"].is_u64(), "{id} may run for ever");
+            assert_eq!(machine["Logging"]["Level"], "ALL", "{id}");
+            // Inputs may hold anything; a history is not where data belongs.
+            assert_eq!(machine["Logging"]["IncludeExecutionData"], false, "{id}");
+            assert_eq!(machine["Tracing"]["Enabled"], true, "{id}");
+            assert!(!machine["Policies"].to_string().contains(":*"), "{id}");
+            let steps = tasks(&machine["Definition"]);
+            assert!(!steps.is_empty() && steps.iter().all(|step| step["Retry"].is_array()), "{id}");
+            let own = json!({ "Ref": id }).to_string();
+            for metric in ["ExecutionsFailed", "ExecutionsTimedOut"] {
+                let is_watched = |alarm: &Value| {
+                    let metrics = alarm["Metrics"].to_string();
+                    metrics.contains(metric) && metrics.contains(&own)
+                };
+                assert!(alarms.iter().any(|(_, alarm)| is_watched(alarm)), "{id} {metric}");
+            }
+        }
+    }
+}
+
 #[test]
 fn tables_are_backed_up_encrypted_and_told_of() {
     for template in Template::all() {

@@ -153,6 +153,9 @@ impl Fallback {
                 let line = lines.iter().find(|line| line.number == row.line);
                 let line = line.ok_or_else(|| refused("OTHER_FILE", format!("there is no line {}", row.line)))?;
                 let ended = self.end(tenant, &store, line, Some(&row)).await?;
+                if ended == Processed::Paused {
+                    return Err(Report::new(Outcome::Transient, "the connection is paused"));
+                }
                 // What was settled before is passed over quickly, so that every turn gets on.
                 if matches!(ended, Processed::Attempted(_)) && is_over() {
                     return Ok(false);

@@ -44,6 +44,10 @@ impl TokenStore for Nothing {
         Err("no token".into())
     }
 
+    async fn keep(&self, _: &TenantId, _: &Shop, _: &Kept) -> Result<(), BoxError> {
+        Err("no token".into())
+    }
+
     async fn replace(&self, _: &TenantId, _: &Shop, _: &Kept, _: &str) -> Result<bool, BoxError> {
         Err("no token".into())
     }
