@@ -40,9 +40,11 @@ const WORKER: &str = "cron-shopify-reconcile";
 #[serde(rename_all = "camelCase")]
 struct Progress {
     shop: Shop,
-    /// The window of orders that is read.
+    /// Where the window of orders begins.
     from: Timestamp,
-    until: Timestamp,
+    /// Where the one ends that is being read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
     /// The SKU whose levels were compared last; none at the beginning of a round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sku: Option<String>,
@@ -128,11 +130,12 @@ impl Reconcile {
         is_over: &(dyn Fn() -> bool + Sync),
     ) -> Result<Found, Report> {
         let mut progress = self.progress(tenant, &store.shop).await.map_err(|error| unstored(&error))?;
+        let until = *progress.until.get_or_insert(self.operations.clock.now());
         let subscribed = self.subscribe(tenant, store).await?;
         // What was reached is kept, whether the store lets us get on or not.
-        let compared = self.levels(tenant, store, &mut progress, is_over).await;
+        let compared = self.levels(tenant, store, &mut progress, until, is_over).await;
         self.keep(tenant, &progress).await.map_err(|error| unstored(&error))?;
-        let (compared, orders) = (compared?, self.orders(tenant, store, &mut progress, is_over).await?);
+        let (compared, orders) = (compared?, self.orders(tenant, store, &mut progress, until, is_over).await?);
         self.keep(tenant, &progress).await.map_err(|error| unstored(&error))?;
         let drifted = self.drifts(tenant, &store.shop).await.map_err(|error| unstored(&error))?.len();
         tracing::info!(target: "metric", shopify_levels_drifted = u64::try_from(drifted).unwrap_or(u64::MAX),
@@ -142,9 +145,9 @@ impl Reconcile {
 
     async fn progress(&self, tenant: &TenantId, shop: &Shop) -> Result<Progress, TableError> {
         let found = self.table.get::<Progress>(progress_key(tenant, shop), Consistency::Strong).await?;
-        let until = self.operations.clock.now();
-        let from = until.checked_sub(DAY).unwrap_or(until);
-        Ok(found.map_or(Progress { shop: shop.clone(), from, until, sku: None }, |found| found.value))
+        let now = self.operations.clock.now();
+        let from = now.checked_sub(DAY).unwrap_or(now);
+        Ok(found.map_or(Progress { shop: shop.clone(), from, until: None, sku: None }, |found| found.value))
     }
 
     async fn keep(&self, tenant: &TenantId, progress: &Progress) -> Result<(), TableError> {
@@ -157,15 +160,16 @@ impl Reconcile {
         Ok(self.table.query_all::<Drift>(query).await?.into_iter().map(|found| found.value).collect())
     }
 
-    /// Reads the window on; once it is whole the next one begins.
+    /// Reads the window on; once it is whole the next run begins another.
     async fn orders(
         &self,
         tenant: &TenantId,
         store: &Connection,
         progress: &mut Progress,
+        until: Timestamp,
         is_over: &(dyn Fn() -> bool + Sync),
     ) -> Result<Option<u64>, Report> {
-        let window = part(progress.from, progress.until);
+        let window = part(progress.from, until);
         let batch = Batch {
             id: BatchId::derive(&[tenant.as_str(), store.shop.as_str(), &window]),
             kind: DocumentType::literal(STATE),
@@ -187,14 +191,14 @@ impl Reconcile {
         let now = self.operations.clock.now();
         let (from, stored) = match batch::verdict(&parts) {
             Verdict::Running { .. } => return Ok(None),
-            Verdict::Success { stored, .. } => (progress.until.checked_sub(OVERLAP).unwrap_or(progress.from), stored),
+            Verdict::Success { stored, .. } => (until.checked_sub(OVERLAP).unwrap_or(progress.from), stored),
             // Some moved on while they were read. They are in the window that ends later.
             Verdict::Short { stored, counted } => {
                 tracing::warn!(shop = %store.shop, stored, counted, "a window of orders is read again");
                 (progress.from.max(now.checked_sub(DAY).unwrap_or(progress.from)), stored)
             }
         };
-        (progress.from, progress.until) = (from, now.max(progress.until));
+        (progress.from, progress.until) = (from, None);
         Ok(Some(stored))
     }
 
@@ -220,6 +224,7 @@ impl Reconcile {
         tenant: &TenantId,
         store: &Connection,
         progress: &mut Progress,
+        window: Timestamp,
         is_over: &(dyn Fn() -> bool + Sync),
     ) -> Result<usize, Report> {
         let items = self.agreements.items(tenant, &store.shop, progress.sku.as_deref(), ITEMS).await;
@@ -230,7 +235,7 @@ impl Reconcile {
                 return Ok(compared);
             }
             for ours in store.locations.keys() {
-                compared += usize::from(self.level(tenant, store, item, ours, progress.until).await?);
+                compared += usize::from(self.level(tenant, store, item, ours, window).await?);
             }
             progress.sku = Some(item.sku.clone());
         }
