@@ -23,7 +23,7 @@ mod workers;
 use std::sync::Arc;
 
 use axum::Router;
-use cloud_map::{Announced, Found, DISCOVERY, REGISTRY};
+use cloud_map::{Announced, DISCOVERY, Found, REGISTRY};
 use documents::Documents;
 use documents::centre::{Cached, Centre, Discovery};
 use documents::jobs::Jobs;

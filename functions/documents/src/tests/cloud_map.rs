@@ -31,8 +31,7 @@ impl LocalCloudMap {
     }
 
     pub(crate) fn discovery(&self) -> Found {
-        let transport: Arc<dyn Transport> = Arc::new(self.clone());
-        Found::new(("http://cloud-map.test".to_owned(), transport), "crossdock".to_owned(), "connectors".to_owned())
+        Found::new(Arc::new(self.clone()), "crossdock".to_owned(), "connectors".to_owned())
     }
 
     fn answer(&self, operation: &str, input: &Value) -> Result<Value, &'static str> {
@@ -56,9 +55,7 @@ impl LocalCloudMap {
                 instances.insert(id, input["Attributes"].clone());
                 Ok(json!({ "OperationId": "1" }))
             }
-            "DeregisterInstance" if instances.remove(&id).is_none() => {
-                Err("InstanceNotFound")
-            }
+            "DeregisterInstance" if instances.remove(&id).is_none() => Err("InstanceNotFound"),
             "DeregisterInstance" => Ok(json!({ "OperationId": "2" })),
             other => panic!("{other} is not stood in for"),
         }
