@@ -31,43 +31,21 @@ pub struct Authorizer {
     directory: Option<Directory>,
 }
 
-/// Whom the gate has before it.
-enum Verdict {
-    /// Somebody known; with a token, what it is good for, and what was read with it of what is granted; with an assertion,
-    /// which request it is for.
-    Known {
-        principal: String,
-        role: String,
-        scope: Option<String>,
-        rights: Option<Rights>,
-        request: Option<String>,
-    },
-    /// Somebody known, who may not do this.
-    NotForThis {
-        principal: String,
-    },
-    Nobody,
+/// Somebody known.
+struct Known {
+    principal: String,
+    role: String,
+    /// With a token, a key or an assertion: what it is good for.
+    scope: Option<String>,
+    /// What was read with the credential of what is granted.
+    rights: Option<Rights>,
+    /// With an assertion: which request it is for.
+    request: Option<String>,
 }
 
-impl Verdict {
-    fn scoped(principal: String, role: String, scope: String, route: &str) -> Self {
-        if permits(scope.split(' '), route) {
-            Self::Known { principal, role, scope: Some(scope), rights: None, request: None }
-        } else {
-            Self::NotForThis { principal }
-        }
-    }
-}
-
-impl From<Option<Identity>> for Verdict {
-    fn from(found: Option<Identity>) -> Self {
-        found.map_or(Self::Nobody, |Identity { principal, role }| Self::Known {
-            principal,
-            role: role.to_string(),
-            scope: None,
-            rights: None,
-            request: None,
-        })
+impl From<Identity> for Known {
+    fn from(Identity { principal, role }: Identity) -> Self {
+        Self { principal, role: role.to_string(), scope: None, rights: None, request: None }
     }
 }
 
@@ -95,54 +73,51 @@ impl Authorizer {
         Self { tokens: Some(tokens), keys: Some(keys), directory: Some(directory), ..self }
     }
 
-    async fn judge(&self, event: &Value) -> Result<Verdict, Unjudged> {
-        let (header, route) = (authorization(event)?, route(event)?);
+    /// Whoever the credential is of; `None` for what is no good one.
+    async fn judge(&self, event: &Value) -> Result<Option<Known>, Unjudged> {
+        let header = authorization(event)?;
         let (scheme, value) = header.trim().split_once(' ').unwrap_or((header, ""));
         let value = value.trim_start();
         if scheme.eq_ignore_ascii_case("apikey") {
-            let Some(keys) = &self.keys else { return Ok(Verdict::Nobody) };
-            let found = keys.authenticate(&self.tenant, header).await?;
-            return Ok(found.map_or(Verdict::Nobody, |key| {
-                let scope = key.scopes.into_iter().collect::<Vec<_>>().join(" ");
-                Verdict::scoped(key.id.to_string(), key.role.to_string(), scope, route)
+            let Some(keys) = &self.keys else { return Ok(None) };
+            let found = keys.admitted(&self.tenant, header).await?;
+            return Ok(found.map(|(key, granted)| Known {
+                principal: key.id.to_string(),
+                role: key.role.to_string(),
+                scope: Some(key.scopes.into_iter().collect::<Vec<_>>().join(" ")),
+                rights: Some(granted),
+                request: None,
             }));
         }
         if scheme.eq_ignore_ascii_case("hop") {
-            return self.judge_hop(value, event, route).await;
+            return self.judge_hop(value, event).await;
         }
         if !scheme.eq_ignore_ascii_case("bearer") {
-            return Ok(self.access.authenticate_basic(&self.tenant, header).await?.into());
+            return Ok(self.access.authenticate_basic(&self.tenant, header).await?.map(Known::from));
         }
         // What has five parts is a token, good or not; a service's secret has none.
         if value.matches('.').count() != 4 {
-            return Ok(self.services.authenticate_bearer(header).await?.into());
+            return Ok(self.services.authenticate_bearer(header).await?.map(Known::from));
         }
-        let Some(tokens) = &self.tokens else { return Ok(Verdict::Nobody) };
-        Ok(match tokens.admitted(value).await? {
-            Some((claims, granted)) => match Verdict::scoped(claims.sub, claims.role, claims.scope, route) {
-                Verdict::Known { principal, role, scope, .. } => {
-                    Verdict::Known { principal, role, scope, rights: Some(granted), request: None }
-                }
-                other @ (Verdict::NotForThis { .. } | Verdict::Nobody) => other,
-            },
-            None => Verdict::Nobody,
-        })
+        let Some(tokens) = &self.tokens else { return Ok(None) };
+        Ok(tokens.admitted(value).await?.map(|(claims, granted)| Known {
+            principal: claims.sub,
+            role: claims.role,
+            scope: Some(claims.scope),
+            rights: Some(granted),
+            request: None,
+        }))
     }
 
     /// An assertion is for one request. Its URL is compared here; the body, and the URL again when this answer is kept, by the
     /// function (`web::hop`).
-    async fn judge_hop(&self, value: &str, event: &Value, route: &str) -> Result<Verdict, Unjudged> {
-        let Some(tokens) = &self.tokens else { return Ok(Verdict::Nobody) };
+    async fn judge_hop(&self, value: &str, event: &Value) -> Result<Option<Known>, Unjudged> {
+        let Some(tokens) = &self.tokens else { return Ok(None) };
         let line = request_line(event)?;
         let hop = tokens.hop(value).await?.filter(|hop| hop.request.starts_with(&line));
-        let Some(Hop { id, principal, role, scope, request }) = hop else { return Ok(Verdict::Nobody) };
+        let Some(Hop { id, principal, role, scope, request }) = hop else { return Ok(None) };
         tracing::info!(hop = id, "passed on by the gateway");
-        Ok(match Verdict::scoped(principal, role, scope, route) {
-            Verdict::Known { principal, role, scope, .. } => {
-                Verdict::Known { principal, role, scope, rights: None, request: Some(request) }
-            }
-            other @ (Verdict::NotForThis { .. } | Verdict::Nobody) => other,
-        })
+        Ok(Some(Known { principal, role, scope: Some(scope), rights: None, request: Some(request) }))
     }
 
     /// What was granted to somebody whose credential is not a token. Customers' and services' roles are all they have.
@@ -158,35 +133,32 @@ impl Authorizer {
 
     async fn answer(&self, event: &Value) -> Result<Value, Unjudged> {
         let denied = |why: &str| Ok(json!({ "isAuthorized": true, "context": { "denied": why } }));
-        match self.judge(event).await? {
-            Verdict::Known { principal, role, scope, rights, request } => {
-                let rights = match rights {
-                    Some(rights) => rights,
-                    None => self.granted(&principal, &role).await?,
-                };
-                let Some(Admitted { role, reach }) = rights.admit(&role, route(event)?) else {
-                    tracing::info!(principal, role, "neither role nor grants have the permission of the route");
-                    return denied("forbidden");
-                };
-                tracing::info!(principal, role, "let in");
-                let mut context = json!({ "principal": principal, "role": role, "tenant": self.tenant });
-                let reach = Some(reach).filter(|reach| !reach.is_everywhere()).map(|reach| reach.to_string());
-                for (name, value) in [("scope", scope), ("reach", reach), ("request", request)] {
-                    if let Some(value) = value {
-                        context[name] = value.into();
-                    }
-                }
-                Ok(json!({ "isAuthorized": true, "context": context }))
-            }
-            Verdict::NotForThis { principal } => {
-                tracing::info!(principal, "a token without the scope of the route");
-                denied("forbidden")
-            }
-            Verdict::Nobody => {
-                tracing::info!("invalid credentials");
-                denied("invalid_credentials")
+        let route = route(event)?;
+        let Some(Known { principal, role, scope, rights, request }) = self.judge(event).await? else {
+            tracing::info!("invalid credentials");
+            return denied("invalid_credentials");
+        };
+        if scope.as_ref().is_some_and(|scope| !permits(scope.split(' '), route)) {
+            tracing::info!(principal, "a token without the scope of the route");
+            return denied("forbidden");
+        }
+        let rights = match rights {
+            Some(rights) => rights,
+            None => self.granted(&principal, &role).await?,
+        };
+        let Some(Admitted { role, reach }) = rights.admit(&role, route) else {
+            tracing::info!(principal, role, "neither role nor grants have the permission of the route");
+            return denied("forbidden");
+        };
+        tracing::info!(principal, role, "let in");
+        let mut context = json!({ "principal": principal, "role": role, "tenant": self.tenant });
+        let reach = Some(reach).filter(|reach| !reach.is_everywhere()).map(|reach| reach.to_string());
+        for (name, value) in [("scope", scope), ("reach", reach), ("request", request)] {
+            if let Some(value) = value {
+                context[name] = value.into();
             }
         }
+        Ok(json!({ "isAuthorized": true, "context": context }))
     }
 }
 

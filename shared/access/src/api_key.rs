@@ -12,13 +12,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kernel::{Clock, TenantId, Timestamp};
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
-use table::{Consistency, GlobalIndex, Page, Position, Query, Table, Versioned};
+use table::{Consistency, GlobalIndex, Item, Page, Position, Query, Table, Versioned};
 use web::BoxError;
 use web::secret::{Rotating, Secret};
 
 use crate::audit::{AuditEntry, AuditKind};
 use crate::authenticate::AuthenticateError;
-use crate::directory::{Actor, DirectoryError, stale};
+use crate::directory::{Actor, DirectoryError, Rights, stale};
 use crate::opaque;
 use crate::rbac::CATALOGUE;
 use crate::store::{ApiKeyItem, AuditItem, api_key_key, api_keys, decode_api_key, mark_key_used};
@@ -165,6 +165,29 @@ impl ApiKeys {
     pub async fn authenticate(&self, tenant: &TenantId, header: &str) -> Result<Option<ApiKey>, AuthenticateError> {
         let Some((id, text)) = parse(header) else { return Ok(None) };
         let item = self.table.get_item(api_key_key(tenant, id), Consistency::Strong).await?;
+        self.judge(tenant, (id, text), item).await
+    }
+
+    /// The same, with what the key was granted, which is read in the same call.
+    pub async fn admitted(
+        &self,
+        tenant: &TenantId,
+        header: &str,
+    ) -> Result<Option<(ApiKey, Rights)>, AuthenticateError> {
+        let Some((id, text)) = parse(header) else { return Ok(None) };
+        let mut keys = vec![api_key_key(tenant, id)];
+        keys.extend(Rights::keys(tenant, &id.to_string(), &BTreeSet::new()));
+        let mut items = self.table.get_many(&keys, Consistency::Strong).await?.into_iter();
+        let Some(key) = self.judge(tenant, (id, text), items.next().flatten()).await? else { return Ok(None) };
+        Ok(Some((key, Rights::decode(items)?)))
+    }
+
+    async fn judge(
+        &self,
+        tenant: &TenantId,
+        (id, text): (ApiKeyId, &str),
+        item: Option<Item>,
+    ) -> Result<Option<ApiKey>, AuthenticateError> {
         let found = item.map(decode_api_key).transpose()?;
         let kept = found.as_ref().map_or(NOBODY, |key| key.value.hash.as_str());
         let is_right = self.is_of(text, kept).await.map_err(AuthenticateError::Token)?;

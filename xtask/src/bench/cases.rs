@@ -30,6 +30,8 @@ pub(super) enum Needs {
     Orders,
     /// Keys of the public API.
     Consumers,
+    /// Somebody signed in to an application.
+    Session,
 }
 
 /// One operation of one function.
@@ -66,7 +68,7 @@ const CUSTOMER: &str = "CUSTOMER";
 const ADMIN: &str = "STORE_ADMIN";
 
 /// Everything that is measured. The first of a function is also what its memory is measured with.
-pub(super) static CASES: [Case; 14] = [
+pub(super) static CASES: [Case; 16] = [
     Case {
         operation: "place-order",
         binary: "storefront-orders-api",
@@ -141,6 +143,22 @@ pub(super) static CASES: [Case; 14] = [
         binary: "access-authorizer",
         trigger: Trigger::Authorizer,
         event: |events, _, _| events.bearer(),
+        ..PLAIN
+    },
+    Case {
+        operation: "authorize-token",
+        binary: "access-authorizer",
+        trigger: Trigger::Authorizer,
+        needs: Needs::Session,
+        event: |events, _, _| events.token(),
+        ..PLAIN
+    },
+    Case {
+        operation: "authorize-key",
+        binary: "access-authorizer",
+        trigger: Trigger::Authorizer,
+        needs: Needs::Consumers,
+        event: |events, _, _| events.key(),
         ..PLAIN
     },
     Case {
@@ -284,11 +302,26 @@ impl Events<'_> {
 
     /// A service with its secret, which is the same for all in the embedded cloud.
     fn bearer(&self) -> Value {
+        self.asks(&format!("Bearer {}", "s".repeat(48)), "POST /store/v1/warehouses/register")
+    }
+
+    /// Somebody with an access token.
+    fn token(&self) -> Value {
+        self.asks(&format!("Bearer {}", self.place.token.as_deref().unwrap_or_default()), "GET /store/v1/me")
+    }
+
+    /// A partner's system.
+    fn key(&self) -> Value {
+        let key = self.place.keys.first().map(String::as_str).unwrap_or_default();
+        self.asks(&format!("ApiKey {key}"), "GET /store/v1/books/{id}")
+    }
+
+    /// The question who this is, for a route.
+    fn asks(&self, header: &str, route: &str) -> Value {
         let mut event = self.recorded.authorizer.clone();
-        let header = format!("Bearer {}", "s".repeat(48));
-        event["identitySource"][0] = header.as_str().into();
+        event["identitySource"][0] = header.into();
         event["headers"]["authorization"] = header.into();
-        event["routeKey"] = "POST /store/v1/warehouses/register".into();
+        event["routeKey"] = route.into();
         event
     }
 

@@ -106,6 +106,7 @@ impl Lab<'_> {
             Needs::Nothing => None,
             Needs::Customer => Some("customer".to_owned()),
             Needs::Consumers => Some("consumers".to_owned()),
+            Needs::Session => Some("session".to_owned()),
             Needs::Orders => Some(format!("orders:{events}")),
         };
         Cloud::start(self.project, &self.resources, wish)

@@ -285,12 +285,16 @@ async fn a_credential_of_one_kind_is_refused_at_every_other_door() {
 
 #[tokio::test]
 async fn an_api_key_is_let_in_where_its_scopes_say() {
-    let (authorizer, maker) = world(&FaultInjector::new(), None).await;
+    let faults = FaultInjector::new();
+    let (authorizer, maker) = world(&faults, None).await;
     let mut event = event(&format!("ApiKey {}", maker.key.text.expose_secret()));
     let principal = maker.key.key.id;
     let context =
         json!({ "principal": principal, "role": "STORE_ADMIN", "tenant": "acme.test", "scope": "profile:read" });
     assert_eq!(authorizer.run(event.clone()).await.unwrap(), json!({ "isAuthorized": true, "context": context }));
+    faults.forget();
+    authorizer.run(event.clone()).await.unwrap();
+    assert_eq!(faults.count(), 1, "a key that was used today costs one read");
     event["routeKey"] = "GET /store/v1/orders".into();
     assert_eq!(
         authorizer.run(event).await.unwrap(),

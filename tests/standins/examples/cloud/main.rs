@@ -6,6 +6,7 @@
 //! no permission.
 
 mod front;
+mod login;
 mod shop;
 mod tls;
 mod usage;
@@ -38,6 +39,7 @@ async fn serve() -> anyhow::Result<()> {
     dynamo.create_table(TABLE);
     let queues = LocalQueues::new(Arc::new(testkit::ManualClock::new(SystemClock.now())));
     let mut shop = shop::open(&dynamo).await?;
+    let token_keys = access::rotated(&"none".to_owned().into(), SystemClock.now())?.context("there are keys now")?;
     for wish in std::env::args().skip(1) {
         match wish.split_once(':') {
             Some(("topic", name)) => drop(queues.create_topic(name)),
@@ -46,7 +48,10 @@ async fn serve() -> anyhow::Result<()> {
             None if wish == "customer" => shop.register_customer().await?,
             None if wish == "last" => shop.add_last_copy().await?,
             None if wish == "consumers" => shop.make_keys().await?,
-            _ => bail!("usage: cloud [topic:NAME] [queue:NAME] [orders:COUNT] [customer] [last] [consumers] …"),
+            None if wish == "session" => shop.sign_in(&token_keys).await?,
+            _ => {
+                bail!("usage: cloud [topic:NAME] [queue:NAME] [orders:COUNT] [customer] [last] [consumers] [session] …")
+            }
         }
     }
     // They record every call for tests; nobody asks here, and the front forgets the records.
@@ -55,7 +60,6 @@ async fn serve() -> anyhow::Result<()> {
     let payments = PaymentProvider::start(0, PAYMENT_KEY).await?;
     let plain = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", plain.local_addr()?);
-    let token_keys = access::rotated(&"none".to_owned().into(), SystemClock.now())?.context("there are keys now")?;
     let token_keys = token_keys.expose_secret().to_owned();
     let front = Front::new([table.url(), messages.url()], [of_table, of_queues], PAYMENT_KEY, token_keys, url.clone());
 
@@ -72,6 +76,7 @@ async fn serve() -> anyhow::Result<()> {
         "last": shop.last,
         "orders": shop.orders,
         "keys": shop.keys,
+        "token": shop.token,
     });
     tokio::spawn(front.clone().serve(tls::Listener::new(secure, acceptor)));
     tokio::spawn(front.serve(tls::Undelayed(plain)));

@@ -1,19 +1,17 @@
 //! A small shop: books on offer, two warehouses that never run out, and on demand a customer and placed orders.
 
+use crate::login::Fixed;
 use access::{Access, Actor, ApiKeys, NewApiKey, NewUser, Role};
 use anyhow::bail;
-use async_trait::async_trait;
 use catalog::{BookId, Catalog, NewBook};
 use inventory::{Inventory, LocationId, Locations, Movement, Posting, Sku};
 use kernel::{Clock, Context, Currency, Isbn, Money, SystemClock, TenantId};
 use sales::{PlaceOrder, Placed, Sales};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use table::Table;
 use testkit::LocalDynamo;
-use web::BoxError;
-use web::secret::Secret;
 
 /// The tenant of the recorded events.
 pub(crate) const TENANT: &str = "acme.test";
@@ -27,9 +25,9 @@ const ON_HAND: i64 = 1_000_000;
 
 /// What there is.
 pub(crate) struct Shop {
-    table: Table,
-    tenant: TenantId,
-    clock: Arc<SystemClock>,
+    pub(crate) table: Table,
+    pub(crate) tenant: TenantId,
+    pub(crate) clock: Arc<SystemClock>,
     pub(crate) books: Vec<BookId>,
     /// The book of which there is a single copy, if anybody wished for one.
     pub(crate) last: Option<BookId>,
@@ -37,20 +35,8 @@ pub(crate) struct Shop {
     pub(crate) orders: Vec<String>,
     /// API keys, several: each may ask so often a minute.
     pub(crate) keys: Vec<String>,
-}
-
-/// What hashes of API keys are made under, as the front answers it.
-struct Pepper;
-
-#[async_trait]
-impl Secret for Pepper {
-    async fn read(&self) -> Result<SecretString, BoxError> {
-        Ok(format!(r#"{{"current": "{}"}}"#, "s".repeat(48)).into())
-    }
-
-    async fn refresh(&self) -> Result<SecretString, BoxError> {
-        self.read().await
-    }
+    /// An access token, if anybody is signed in.
+    pub(crate) token: Option<String>,
 }
 
 /// Fills the table.
@@ -64,7 +50,8 @@ pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Shop> {
     }
     table.put(&tenant, &locations).await?;
 
-    let mut shop = Shop { table, tenant, clock, books: Vec::new(), last: None, orders: Vec::new(), keys: Vec::new() };
+    let (books, orders, keys) = (Vec::new(), Vec::new(), Vec::new());
+    let mut shop = Shop { table, tenant, clock, books, last: None, orders, keys, token: None };
     let everywhere: Vec<LocationId> = locations.by_id.into_keys().collect();
     for number in 1..=BOOKS {
         let book = shop.add_book(number, ON_HAND, &everywhere).await?;
@@ -116,7 +103,9 @@ impl Shop {
 
     /// Keys that may read the catalogue.
     pub(crate) async fn make_keys(&mut self) -> anyhow::Result<()> {
-        let keys = ApiKeys::new(self.table.clone(), self.clock.clone(), Arc::new(Pepper));
+        // What hashes are made under, as the front answers it.
+        let pepper = Fixed(format!(r#"{{"current": "{}"}}"#, "s".repeat(48)).into());
+        let keys = ApiKeys::new(self.table.clone(), self.clock.clone(), Arc::new(pepper));
         let scopes = BTreeSet::from(["books:read".to_owned()]);
         let new = NewApiKey { name: "bench".to_owned(), scopes, role: Role::StoreAdmin, days: 1 };
         for _ in 0..KEYS {
