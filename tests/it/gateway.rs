@@ -61,7 +61,7 @@ impl Platform {
         }
         let mut request = request;
         let context = &said["context"];
-        let bound = web::hop::bound(&method, &path, &query, request.body());
+        let bound = web::hop::bound(&method, &path, &query, request.headers(), request.body());
         if let Some(principal) = context["principal"].as_str().filter(|_| context["request"] == bound) {
             let role = context["role"].as_str().unwrap().to_owned();
             request.extensions_mut().insert(Caller { principal: principal.to_owned(), role, tenant: tenant() });

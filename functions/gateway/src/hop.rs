@@ -34,22 +34,22 @@ impl Gateway {
     ) -> Result<Response<Bytes>, Problem> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let body = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
+        if let Some(key) = headers.get(IDEMPOTENCY_KEY) {
+            let own = of_consumer(&consumer.id, key).map_err(|error| Problem::internal(&error))?;
+            headers.insert(IDEMPOTENCY_KEY, own);
+        }
         let hop = Hop {
             id,
             principal: consumer.principal.clone(),
             role: consumer.role.clone(),
             scope: route.scope.to_owned(),
-            request: web::hop::bound(route.method, path, &query, &body),
+            request: web::hop::bound(route.method, path, &query, &headers, &body),
         };
         let assertion = self.tokens.hop(&self.tenant, &hop, self.clock.now()).await;
         let assertion = assertion.map_err(|error| Problem::unavailable(&error))?;
         let mut authorization =
             HeaderValue::try_from(format!("Hop {assertion}")).map_err(|error| Problem::internal(&error))?;
         authorization.set_sensitive(true);
-        if let Some(key) = headers.get(IDEMPOTENCY_KEY) {
-            let own = of_consumer(&consumer.id, key).map_err(|error| Problem::internal(&error))?;
-            headers.insert(IDEMPOTENCY_KEY, own);
-        }
         headers.insert(AUTHORIZATION, authorization);
         if !body.is_empty() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -125,6 +125,21 @@ mod tests {
         }
     }
 
+    /// An assertion can be shown again for half a minute, with the same key and the same version: then a change must not
+    /// happen twice. Calling off what is called off changes nothing.
+    #[test]
+    fn whatever_changes_something_has_a_key_or_a_version_or_can_be_done_again() {
+        for version in &VERSIONS {
+            for route in ROUTES.iter().filter(|route| route.method != "GET" && route.path != "/orders/{id}/cancel") {
+                let operation = &document(version)["paths"][route.path][route.method.to_ascii_lowercase()];
+                let parameters = operation["parameters"].as_array().unwrap();
+                let has =
+                    |name: &str| parameters.contains(&json!({ "$ref": format!("#/components/parameters/{name}") }));
+                assert!(has("IdempotencyKey") || has("IfMatch"), "{} of {}", route.operation(), version.date);
+            }
+        }
+    }
+
     #[test]
     fn every_schema_is_one() {
         for version in &VERSIONS {

@@ -124,7 +124,7 @@ impl Event {
     fn is_as_signed(&self, body: &[u8]) -> bool {
         let said = self.request_context.authorizer.as_ref().and_then(|said| said.get("lambda")?.get("request"));
         let method = &self.request_context.http.method;
-        said.is_none_or(|said| *said == hop::bound(method, self.path(), &self.raw_query_string, body))
+        said.is_none_or(|said| *said == hop::bound(method, self.path(), &self.raw_query_string, &self.headers, body))
     }
 
     fn into_request(mut self, call: &Call) -> Result<Request<Body>, Failure> {

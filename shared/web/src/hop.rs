@@ -1,9 +1,11 @@
-//! What a request that one part of the platform passes on to another is bound to: its method, URL and body, as one line.
+//! What a request that one part of the platform passes on to another is bound to: its method, URL and body, and the headers that
+//! say whether it may be repeated, as one line.
 //!
 //! Whoever passes it on signs the line (`access::Hop`); the authorizer compares the URL, which is all it sees; `runtime`
 //! compares the whole line with the request as it arrived, so that an answer the API keeps for a credential opens nothing
-//! but the one request. Headers are not bound.
+//! but the one request, and that one again: with the same `Idempotency-Key`, on the same version. Other headers are not bound.
 
+use http::HeaderMap;
 use kernel::hex;
 use sha2::{Digest, Sha256};
 
@@ -17,29 +19,65 @@ pub fn line(method: &str, path: &str, query: &str) -> String {
     format!("{method} {path}?{query} ")
 }
 
-/// [`line`], and the hash of the body.
+/// Without these the same body under another key, or on another version, would be another request.
+const REPEATABLE: [&str; 2] = ["idempotency-key", "if-match"];
+
+/// [`line`], the hash of the body and, where there are any, of the headers that a request is repeated by.
 #[must_use]
-pub fn bound(method: &str, path: &str, query: &str, body: &[u8]) -> String {
-    line(method, path, query) + &hex(&Sha256::digest(body))
+pub fn bound(method: &str, path: &str, query: &str, headers: &HeaderMap, body: &[u8]) -> String {
+    let line = line(method, path, query) + &hex(&Sha256::digest(body));
+    let mut said = Vec::new();
+    for name in REPEATABLE {
+        for value in headers.get_all(name) {
+            said.extend([name.as_bytes(), b":", value.as_bytes(), b"\n"].concat());
+        }
+    }
+    if said.is_empty() { line } else { format!("{line} {}", hex(&Sha256::digest(said))) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use http::HeaderName;
+
     use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
 
     #[test]
     fn every_part_of_a_request_is_bound() {
-        let bound_to = bound("GET", "/v1/books", "q=a+b&limit=1", b"");
+        let none = HeaderMap::new();
+        let bound_to = bound("GET", "/v1/books", "q=a+b&limit=1", &none, b"");
         assert!(bound_to.starts_with("GET /v1/books?limit=1&q=a+b "));
-        assert_eq!(bound("GET", "/v1/books", "limit=1&q=a%20b", b""), bound_to, "encoded otherwise, and the same");
+        let same = bound("GET", "/v1/books", "limit=1&q=a%20b", &headers(&[("accept", "text/html")]), b"");
+        assert_eq!(same, bound_to, "encoded otherwise, and the same");
         for other in [
-            bound("POST", "/v1/books", "q=a+b&limit=1", b""),
-            bound("GET", "/v1/orders", "q=a+b&limit=1", b""),
-            bound("GET", "/v1/books", "q=a+b&limit=2", b""),
-            bound("GET", "/v1/books", "q=a+b&limit=1&limit=1", b""),
-            bound("GET", "/v1/books", "q=a+b&limit=1", b"{}"),
+            bound("POST", "/v1/books", "q=a+b&limit=1", &none, b""),
+            bound("GET", "/v1/orders", "q=a+b&limit=1", &none, b""),
+            bound("GET", "/v1/books", "q=a+b&limit=2", &none, b""),
+            bound("GET", "/v1/books", "q=a+b&limit=1&limit=1", &none, b""),
+            bound("GET", "/v1/books", "q=a+b&limit=1", &none, b"{}"),
         ] {
             assert_ne!(other, bound_to);
         }
+    }
+
+    #[test]
+    fn the_same_body_under_another_key_or_on_another_version_is_another_request() {
+        let bound = |pairs: &[(&'static str, &str)]| bound("POST", "/v1/orders", "", &headers(pairs), b"{}");
+        let all = [
+            bound(&[]),
+            bound(&[("idempotency-key", "a")]),
+            bound(&[("idempotency-key", "b")]),
+            bound(&[("if-match", "a")]),
+            bound(&[("idempotency-key", "a"), ("if-match", "a")]),
+            bound(&[("idempotency-key", "a"), ("idempotency-key", "a")]),
+        ];
+        assert_eq!(BTreeSet::from(all.clone()).len(), all.len());
+        let (key, version) = (("idempotency-key", "a"), ("if-match", "*"));
+        assert_eq!(bound(&[key, version]), bound(&[version, key]));
     }
 }

@@ -94,7 +94,7 @@ impl Maker {
 
 /// The request of the recorded event, as an assertion is bound to it.
 fn request_line() -> String {
-    web::hop::bound("GET", "/store/v1/me", "", b"")
+    web::hop::bound("GET", "/store/v1/me", "", &http::HeaderMap::new(), b"")
 }
 
 /// An authorizer that knows one customer, and one service by this secret.

@@ -17,7 +17,7 @@ async fn keys_and_tokens_come_in_and_every_other_credential_gets_one_answer() {
         principal: world.key_id.clone(),
         role: "STORE_ADMIN".to_owned(),
         scope: "books:read".to_owned(),
-        request: web::hop::bound("GET", "/public/2026-11-01/books", "", b""),
+        request: web::hop::bound("GET", "/public/2026-11-01/books", "", &http::HeaderMap::new(), b""),
     };
     let hop = world.tokens.hop(&tenant(), &hop, kernel::Clock::now(&*world.clock)).await.unwrap();
     world.platform.asked();

@@ -31,7 +31,7 @@ async fn a_request_is_signed_for_and_carries_nothing_of_the_callers() {
         (hop.principal.as_str(), hop.role.as_str(), hop.scope.as_str()),
         (&*world.key_id, "STORE_ADMIN", "orders:write")
     );
-    assert_eq!(hop.request, web::hop::bound("POST", "/store/v1/orders", "", request.body()));
+    assert_eq!(hop.request, web::hop::bound("POST", "/store/v1/orders", "", request.headers(), request.body()));
     let text = request.headers()["authorization"].to_str().unwrap().strip_prefix("Hop ").unwrap().to_owned();
     world.clock.advance(Duration::from_secs(HOP_SECONDS.unsigned_abs()));
     let later = kernel::Clock::now(&*world.clock);

@@ -1,8 +1,8 @@
 //! Hop assertions: the gateway's word, given to the platform's own API, for whom it passes a request on.
 //!
 //! A signed JWT of a type of its own, so that it is no token at the public door and no token is an assertion. It speaks for
-//! one request (`web::hop`) and for half a minute; its id is for the log, because repeating a request with its own
-//! assertion does what repeating the request does.
+//! one request (`web::hop`), with its key and version, and for half a minute; its id is for the log, because repeating a
+//! request with its own assertion does what repeating the request does.
 
 use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,13 @@ mod tests {
 
     fn hop() -> Hop {
         let [id, principal, role, scope] = ["r-1", "key_1", "STORE_ADMIN", "books:read"].map(str::to_owned);
-        Hop { id, principal, role, scope, request: web::hop::bound("GET", "/store/v1/books", "", b"") }
+        Hop {
+            id,
+            principal,
+            role,
+            scope,
+            request: web::hop::bound("GET", "/store/v1/books", "", &http::HeaderMap::new(), b""),
+        }
     }
 
     #[tokio::test]

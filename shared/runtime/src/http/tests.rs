@@ -198,12 +198,14 @@ async fn a_caller_by_assertion_is_nobody_for_any_other_request() {
         all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         echoed(all).await["caller"].clone()
     };
-    let bound = || hop::bound("GET", "/v1/echo", "a=1", b"text");
+    let bound = || hop::bound("GET", "/v1/echo", "a=1", &http::HeaderMap::new(), b"text");
     assert_eq!(caller(bound(), json!({ "/rawQueryString": "a=1", "/body": "text" })).await, "key_1");
     assert_eq!(caller(bound(), json!({ "/rawQueryString": "a=2", "/body": "text" })).await, Value::Null);
     assert_eq!(caller(bound(), json!({ "/rawQueryString": "a=1", "/body": "other" })).await, Value::Null);
     let encoded = json!({ "/rawQueryString": "a=1", "/body": "dGV4dA==", "/isBase64Encoded": true });
     assert_eq!(caller(bound(), encoded).await, "key_1");
+    let keyed = json!({ "/rawQueryString": "a=1", "/body": "text", "/headers": { "idempotency-key": "another" } });
+    assert_eq!(caller(bound(), keyed).await, Value::Null, "the same body under another key");
     let post = json!({ "/rawQueryString": "a=1", "/body": "text", "/requestContext/http/method": "POST" });
     assert_eq!(caller(bound(), post).await, Value::Null);
 }
