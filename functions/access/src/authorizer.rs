@@ -93,7 +93,8 @@ impl Authorizer {
             return self.judge_hop(value, event).await;
         }
         if !scheme.eq_ignore_ascii_case("bearer") {
-            return Ok(self.access.authenticate_basic(&self.tenant, header).await?.map(Known::from));
+            let address = event.pointer("/requestContext/http/sourceIp").and_then(Value::as_str).unwrap_or_default();
+            return Ok(self.access.authenticate_basic(&self.tenant, header, address).await?.map(Known::from));
         }
         // What has five parts is a token, good or not; a service's secret has none.
         if value.matches('.').count() != 4 {
@@ -134,7 +135,15 @@ impl Authorizer {
     async fn answer(&self, event: &Value) -> Result<Value, Unjudged> {
         let denied = |why: &str| Ok(json!({ "isAuthorized": true, "context": { "denied": why } }));
         let route = route(event)?;
-        let Some(Known { principal, role, scope, rights, request }) = self.judge(event).await? else {
+        let known = match self.judge(event).await {
+            Err(Unjudged::Authenticate(AuthenticateError::TooManyFailures { reset })) => {
+                tracing::warn!("too many failed sign-ins from one network");
+                let context = json!({ "denied": "too_many_failures", "retryAfter": reset.to_string() });
+                return Ok(json!({ "isAuthorized": true, "context": context }));
+            }
+            judged => judged?,
+        };
+        let Some(Known { principal, role, scope, rights, request }) = known else {
             tracing::info!("invalid credentials");
             return denied("invalid_credentials");
         };

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use access::{AuthorizeError, CallbackError, Limit, Limiter, LogoutError, OAuth, OAuthError, Params, Session, UserId};
+use access::{
+    AuthorizeError, CallbackError, Limit, Limiter, LogoutError, OAuth, OAuthError, Params, Session, UserId, network,
+};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -90,7 +92,7 @@ pub(crate) fn routes(api: Arc<OAuthApi>) -> Router {
 /// Counts requests to the routes that anybody can reach. When they cannot be counted they are refused: a door that cannot
 /// be watched stays shut.
 async fn limited(State(api): Api, meta: RequestMeta, request: Request, next: Next) -> Response {
-    let address = meta.source_ip.unwrap_or_default();
+    let address = network(&meta.source_ip.unwrap_or_default());
     let limits = [
         Limit { class: "oauth address", subject: &address, most: PER_ADDRESS },
         Limit { class: "oauth tenant", subject: "", most: PER_TENANT },

@@ -1,7 +1,7 @@
 //! Who is calling with e-mail and password.
 //!
 //! An unknown address, a wrong password and a locked user are answered alike, and after the same work: one read and one
-//! hash. Once somebody is guessing, every guess is counted before it is judged. Only the first guesses, when nobody has failed
+//! hash. From a network where too many have failed nothing is tried (`guesses`). Once somebody is guessing, every guess is counted before it is judged. Only the first guesses, when nobody has failed
 //! lately, are judged before they are counted: their number is bounded by how many sign-ins run at once.
 
 use kernel::TenantId;
@@ -11,12 +11,13 @@ use web::BoxError;
 use crate::Access;
 use crate::audit::{AuditEntry, AuditKind};
 use crate::credentials::Credentials;
+use crate::guesses::Guesses;
 use crate::lockout::{Failures, MAX_FAILURES};
-use crate::password::PasswordError;
+use crate::password::{Password, PasswordError};
 use crate::register::unexpected;
 use crate::service::SecretError;
 use crate::store::{AuditItem, LockoutItem, decode_failures, decode_user, lockout_key, user_key};
-use crate::user::{Role, UserId, UserStatus};
+use crate::user::{Role, User, UserId, UserStatus};
 
 /// Somebody known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,9 @@ pub enum AuthenticateError {
     Secret(#[from] SecretError),
     #[error("the token cannot be judged")]
     Token(#[source] BoxError),
+    /// Nothing was tried: too many sign-ins have failed from this network. So many seconds from now they may be tried again.
+    #[error("too many failed sign-ins from this network")]
+    TooManyFailures { reset: u32 },
     /// Others kept failing at the same time; nobody is let in on a count that was not kept.
     #[error("a failed sign-in could not be counted")]
     Contended,
@@ -44,20 +48,33 @@ pub enum AuthenticateError {
 
 impl Access {
     /// The user behind an `Authorization: Basic` header; `None` for anything that is not the right password of a user
-    /// who is not locked.
+    /// who is not locked. `address` is where it comes from.
     pub async fn authenticate_basic(
         &self,
         tenant: &TenantId,
         header: &str,
+        address: &str,
     ) -> Result<Option<Identity>, AuthenticateError> {
         let Some(Credentials::Basic(email, password)) = Credentials::parse(header) else { return Ok(None) };
         let id = UserId::of(tenant, &email);
-        let keys = [user_key(tenant, id), lockout_key(tenant, id)];
+        let guesses = Guesses::of(self, tenant, address);
+        let keys = [user_key(tenant, id), lockout_key(tenant, id), guesses.key()];
         // Strongly, so that a lock holds from the moment it is written.
         let mut items = self.table.get_many(&keys, Consistency::Strong).await?.into_iter();
         let user = items.next().flatten().map(decode_user).transpose()?;
         let failures = decode_failures(items.next().flatten())?;
+        let held = guesses.before(items.next().flatten()).await?;
+        let found = self.judge(tenant, (id, user, failures), &password).await?;
+        guesses.after(found.is_some(), held).await?;
+        Ok(found)
+    }
 
+    async fn judge(
+        &self,
+        tenant: &TenantId,
+        (id, user, failures): (UserId, Option<User>, Versioned<Failures>),
+        password: &Password,
+    ) -> Result<Option<Identity>, AuthenticateError> {
         let now = self.clock.now();
         let is_locked = failures.value.is_locked(now);
         // Where somebody is guessing already, the guess is counted before the hash, so that guesses at the same time cannot
@@ -66,7 +83,7 @@ impl Access {
         let counted = if is_watched { self.count_failure(tenant, id, failures).await? } else { Some(failures) };
 
         let kept = user.as_ref().and_then(|user| user.password.as_ref());
-        let right = self.hasher.verify(&password, kept)?;
+        let right = self.hasher.verify(password, kept)?;
         match (user, counted) {
             (_, _) if is_locked => Ok(None),
             // It was locked meanwhile.

@@ -16,6 +16,7 @@ mod consumers;
 mod credentials;
 mod directory;
 mod email;
+mod guesses;
 mod jose;
 mod keys;
 mod limits;
@@ -56,6 +57,7 @@ pub use directory::{
     Registered, Rights, Seen,
 };
 pub use email::{Email, InvalidEmail};
+pub use guesses::{MAX_FAILURES_OF_NETWORK, network};
 pub use keys::{InvalidKeys, Keyring, NoRandomness, rotated};
 pub use limits::{DAY, Limit, Limiter, Quota, WINDOW};
 pub use lockout::{MAX_FAILURES, WINDOW_SECONDS};

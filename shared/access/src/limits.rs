@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 use kernel::{Clock, TenantId};
-use table::{Condition, Query, Table, TableError};
+use table::{Condition, Item, Key, Query, Table, TableError};
 
 use crate::opaque;
 use crate::store::{RateItem, RatePlace, windows_of_day};
@@ -68,6 +68,9 @@ pub struct Limiter {
     kept: i64,
 }
 
+/// One that was taken and may be given back.
+pub(crate) struct Held(RatePlace);
+
 /// One taken from a counter.
 struct Taken {
     place: RatePlace,
@@ -100,9 +103,7 @@ impl Limiter {
 
     /// Takes one of each limit, or none of any.
     pub async fn take(&self, limits: &[Limit<'_>]) -> Result<Quota, TableError> {
-        let second = self.clock.now().as_second();
-        let (window, within) = (second.div_euclid(WINDOW), second.rem_euclid(WINDOW));
-        let reset = u32::try_from(WINDOW - within).unwrap_or_default();
+        let (window, reset) = self.window();
         let mut nearest = Quota { is_admitted: true, limit: u32::MAX, remaining: u32::MAX, reset };
         let mut taken = Vec::with_capacity(limits.len());
         for limit in limits {
@@ -116,6 +117,39 @@ impl Limiter {
             }
         }
         Ok(nearest)
+    }
+
+    /// Where this window's requests are counted, under a limit that is not spread: to be read with other things.
+    pub(crate) fn counter(&self, limit: &Limit<'_>) -> Key {
+        let subject = opaque::hash(limit.subject);
+        let (window, _) = self.window();
+        RatePlace { class: limit.class.to_owned(), subject, window, shard: 0 }.key(&self.tenant)
+    }
+
+    /// How many are counted there.
+    pub(crate) fn counted(item: Option<Item>) -> Result<u32, TableError> {
+        Ok(item.map(|item| item.decode::<RateItem>()).transpose()?.map_or(0, |counter| counter.value.count))
+    }
+
+    /// Takes one of a limit that is not spread; `None` when there is none left.
+    pub(crate) async fn hold(&self, limit: &Limit<'_>) -> Result<Option<Held>, TableError> {
+        let (window, _) = self.window();
+        Ok(self.take_one(limit, window, 1).await?.map(|taken| Held(taken.place)))
+    }
+
+    pub(crate) async fn release(&self, Held(place): Held) -> Result<(), TableError> {
+        self.give_back(vec![place]).await
+    }
+
+    /// Seconds until the window ends.
+    pub(crate) fn reset(&self) -> u32 {
+        self.window().1
+    }
+
+    /// This window, and the seconds until it ends.
+    fn window(&self) -> (i64, u32) {
+        let second = self.clock.now().as_second();
+        (second.div_euclid(WINDOW), u32::try_from(WINDOW - second.rem_euclid(WINDOW)).unwrap_or_default())
     }
 
     async fn give_back(&self, taken: Vec<RatePlace>) -> Result<(), TableError> {

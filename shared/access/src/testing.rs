@@ -2,6 +2,7 @@
 //! that a test can sign in a hundred times.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use web::BoxError;
 use web::secret::Secret;
 
 use crate::password::Hasher;
-use crate::{Access, Identity, NewUser};
+use crate::{Access, AuthenticateError, Identity, NewUser};
 
 pub(crate) fn tenant() -> TenantId {
     "acme.test".parse().unwrap()
@@ -47,6 +48,8 @@ impl Secret for FixedSecret {
 pub(crate) struct World {
     pub(crate) access: Access,
     clock: Arc<ManualClock>,
+    /// Sign-ins so far, each from a network of its own.
+    sign_ins: AtomicU16,
 }
 
 impl World {
@@ -59,7 +62,7 @@ impl World {
         let table = Table::new(dynamo.client_through(faults), "crossdock");
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_750_000_000).unwrap()));
         let access = Access { hasher: Hasher::cheap(), ..Access::new(table, clock.clone()) };
-        Self { access, clock }
+        Self { access, clock, sign_ins: AtomicU16::new(0) }
     }
 
     /// Lets time pass.
@@ -69,6 +72,12 @@ impl World {
 
     /// Ada, or somebody who would like to be, signs in.
     pub(crate) async fn sign_in(&self, password: &str) -> Option<Identity> {
-        self.access.authenticate_basic(&tenant(), &basic("ada@example.com", password)).await.unwrap()
+        self.try_sign_in(&basic("ada@example.com", password)).await.unwrap()
+    }
+
+    /// Whoever it is, from a network nobody has failed from.
+    pub(crate) async fn try_sign_in(&self, header: &str) -> Result<Option<Identity>, AuthenticateError> {
+        let address = format!("2001:db8:0:{:x}::1", self.sign_ins.fetch_add(1, Ordering::Relaxed));
+        self.access.authenticate_basic(&tenant(), header, &address).await
     }
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tower::ServiceExt;
-use web::{Caller, Forbidden, Operation, Reach, RequestMeta, Scope, hop};
+use web::{Caller, Denied, Operation, Reach, RequestMeta, Scope, hop};
 
 use crate::invoke::{self, Adapter, Call, Done, Failure};
 
@@ -99,10 +99,15 @@ impl Gateway {
         Some(reach.unwrap_or_else(|| Reach::Only([].into())))
     }
 
-    /// Whether somebody is known who may not call this route.
-    fn is_forbidden(&self) -> bool {
-        let said = self.authorizer.as_ref().and_then(|said| said.get("lambda")?.get("denied"));
-        said.is_some_and(|denied| denied == "forbidden")
+    /// Why there is no caller, where it is not for want of a good credential.
+    fn denied(&self) -> Option<Denied> {
+        let said = self.authorizer.as_ref()?.get("lambda")?;
+        let reset = || said.get("retryAfter")?.as_str()?.parse().ok();
+        match said.get("denied")?.as_str()? {
+            "forbidden" => Some(Denied::Forbidden),
+            "too_many_failures" => reset().map(|reset| Denied::TooManyFailures { reset }),
+            _ => None,
+        }
     }
 
     /// What the caller's token is good for.
@@ -159,8 +164,8 @@ impl Event {
             if let Some(reach) = self.request_context.reach() {
                 request.extensions_mut().insert(reach);
             }
-        } else if self.request_context.is_forbidden() {
-            request.extensions_mut().insert(Forbidden);
+        } else if let Some(denied) = self.request_context.denied() {
+            request.extensions_mut().insert(denied);
         }
         request.extensions_mut().insert(RequestMeta {
             request_id: call.request_id.clone(),

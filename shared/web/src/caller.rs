@@ -37,14 +37,20 @@ impl Caller {
     }
 }
 
-/// In the extensions instead of a [`Caller`]: somebody is known, and may not call this route.
+/// In the extensions instead of a [`Caller`]: why there is none, where it is not for want of a good credential.
 #[derive(Debug, Clone, Copy)]
-pub struct Forbidden;
+pub enum Denied {
+    /// Somebody is known, and may not call this route.
+    Forbidden,
+    /// Too many have failed to sign in from there: nothing is tried for so many seconds.
+    TooManyFailures { reset: u32 },
+}
 
-/// Whoever the gateway vouches for; else 401, or 403 where it knows better.
+/// Whoever the gateway vouches for; else 401, or 403 or 429 where it knows better.
 fn vouched(parts: &Parts) -> Result<&Caller, Problem> {
-    parts.extensions.get().ok_or_else(|| match parts.extensions.get::<Forbidden>() {
-        Some(Forbidden) => Problem::forbidden(),
+    parts.extensions.get().ok_or_else(|| match parts.extensions.get() {
+        Some(Denied::Forbidden) => Problem::forbidden(),
+        Some(Denied::TooManyFailures { reset }) => Problem::rate_limited(*reset),
         None => Problem::unauthenticated(),
     })
 }
@@ -262,14 +268,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_is_known_and_may_not_gets_403() {
+    async fn whoever_is_known_and_may_not_gets_403_and_who_may_not_even_try_429() {
         let router = Router::new()
             .route("/any", get(|_: Caller| async {}))
             .route("/admin", get(|Allowed(caller, _): Allowed<Admins>| async move { caller.principal }));
         for path in ["/any", "/admin"] {
-            let mut request = Request::get(path).body(Body::empty()).unwrap();
-            request.extensions_mut().insert(Forbidden);
-            assert_eq!(router.clone().oneshot(request).await.unwrap().status(), StatusCode::FORBIDDEN);
+            let denied = async |denied: Denied| {
+                let mut request = Request::get(path).body(Body::empty()).unwrap();
+                request.extensions_mut().insert(denied);
+                router.clone().oneshot(request).await.unwrap()
+            };
+            assert_eq!(denied(Denied::Forbidden).await.status(), StatusCode::FORBIDDEN);
+            let later = denied(Denied::TooManyFailures { reset: 9 }).await;
+            assert_eq!(
+                (later.status(), &later.headers()["retry-after"]),
+                (StatusCode::TOO_MANY_REQUESTS, &"9".parse().unwrap())
+            );
         }
     }
 

@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::{
-    AccessClaims, Actor, ApiKeys, Directory, Effect as Says, Grant, Keyring, Kind, MadeApiKey, NewApiKey, NewUser, Org,
-    Place, Registration, Role, ServiceName, Tokens,
+    AccessClaims, Actor, ApiKeys, Directory, Effect as Says, Grant, Keyring, Kind, Limit, Limiter, MadeApiKey,
+    NewApiKey, NewUser, Org, Place, Registration, Role, ServiceName, Tokens,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kernel::{Clock, SystemClock};
+use kernel::{Clock, ManualClock, SystemClock};
 use runtime::Task;
 use secrecy::{ExposeSecret, SecretString};
 use table::Table;
@@ -58,6 +59,7 @@ struct Maker {
     tokens: Tokens,
     machine: String,
     key: MadeApiKey,
+    table: Table,
 }
 
 impl Maker {
@@ -132,13 +134,13 @@ async fn world(faults: &FaultInjector, secret: Option<&'static str>) -> (Authori
     };
     let key = keys.create(actor, &new).await.unwrap();
     let door = TokenDoor::new(table.clone(), clock.clone(), tokens.clone(), tenant());
-    let access = Access::new(table, clock);
+    let access = Access::new(table.clone(), clock);
     let [email, password, name] = ["customer@example.com", PASSWORD, "Ada"].map(str::to_owned);
     access.register(&tenant(), &NewUser { email, password, name }).await.unwrap();
     let name: ServiceName = "warehouse:alpha".parse().unwrap();
     let services = Services::new(vec![(name, Arc::new(Stored(secret)))]);
     let authorizer = Authorizer::new(tenant(), access, services).with_applications(door, keys, directory);
-    (authorizer, Maker { tokens, machine, key })
+    (authorizer, Maker { tokens, machine, key, table })
 }
 
 async fn known() -> Authorizer {
@@ -193,6 +195,29 @@ async fn every_wrong_credential_gets_the_same_answer_and_no_principal() {
     let mut without = event("");
     without["headers"] = json!({});
     assert_eq!(authorizer.run(without).await.unwrap(), denied);
+}
+
+#[tokio::test]
+async fn from_where_too_many_have_failed_nothing_is_tried_and_everybody_is_told_until_when() {
+    let (authorizer, maker) = world(&FaultInjector::new(), None).await;
+    // As many as are allowed in this minute, and in the next, which may begin any moment.
+    for later in [0, 60] {
+        let clock = ManualClock::new(SystemClock.now() + Duration::from_secs(later));
+        let limiter = Limiter::new(maker.table.clone(), Arc::new(clock), tenant());
+        let most = access::MAX_FAILURES_OF_NETWORK;
+        for _ in 0..most {
+            limiter.take(&[Limit { class: "failed sign-in", subject: "192.0.2.20", most }]).await.unwrap();
+        }
+    }
+    let answer = async |address: &str| {
+        let mut event: Value = serde_json::from_str(EVENT).unwrap();
+        event["requestContext"]["http"]["sourceIp"] = address.into();
+        authorizer.run(event).await.unwrap()["context"].clone()
+    };
+    let told = answer("192.0.2.20").await;
+    assert_eq!(told["denied"], "too_many_failures", "{told}");
+    assert!((1..=60).contains(&told["retryAfter"].as_str().unwrap().parse::<u32>().unwrap()), "{told}");
+    assert_eq!(answer("192.0.2.21").await["role"], "CUSTOMER");
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn the_right_password_is_the_user_in_the_right_role() {
     let customer = world.sign_in(RIGHT).await.unwrap();
     assert_eq!(customer.role, Role::Customer);
     assert!(customer.principal.starts_with("usr_"));
-    let found = world.access.authenticate_basic(&tenant(), &basic("BOB@example.com", RIGHT)).await.unwrap();
+    let found = world.try_sign_in(&basic("BOB@example.com", RIGHT)).await.unwrap();
     assert_eq!(found, Some(Identity { principal: staff.id.to_string(), role: Role::WarehouseStaff }));
 }
 
@@ -45,10 +45,13 @@ async fn everything_else_is_nobody() {
         String::new(),
     ];
     for header in headers {
-        assert_eq!(world.access.authenticate_basic(&tenant(), &header).await.unwrap(), None, "{header}");
+        assert_eq!(world.try_sign_in(&header).await.unwrap(), None, "{header}");
     }
     let other = "other.test".parse().unwrap();
-    assert_eq!(world.access.authenticate_basic(&other, &basic("ada@example.com", RIGHT)).await.unwrap(), None);
+    assert_eq!(
+        world.access.authenticate_basic(&other, &basic("ada@example.com", RIGHT), "192.0.2.1").await.unwrap(),
+        None
+    );
 }
 
 #[tokio::test]
@@ -70,7 +73,7 @@ async fn an_unknown_address_makes_the_same_calls_as_a_wrong_password() {
     for address in ["ada@example.com", "eve@example.com"] {
         faults.forget();
         for _ in 0..12 {
-            let found = world.access.authenticate_basic(&tenant(), &basic(address, WRONG)).await.unwrap();
+            let found = world.try_sign_in(&basic(address, WRONG)).await.unwrap();
             assert_eq!(found, None);
         }
         calls.push(faults.count_by_api());
@@ -106,7 +109,7 @@ async fn one_user_locked_is_nobody_else_locked() {
     let bob = NewUser { email: "bob@example.com".into(), ..ada() };
     world.access.register(&tenant(), &bob).await.unwrap();
     fail(&world, 10).await;
-    let found = world.access.authenticate_basic(&tenant(), &basic("bob@example.com", RIGHT)).await.unwrap();
+    let found = world.try_sign_in(&basic("bob@example.com", RIGHT)).await.unwrap();
     assert!(found.is_some());
 }
 
@@ -153,8 +156,8 @@ async fn while_somebody_guesses_every_guess_is_counted_first_and_nobody_stays_lo
         let world = World::through(LocalDynamo::new(), &faults);
         world.access.register(&tenant(), &ada()).await.unwrap();
         fail(&world, 3).await;
-        let (tenant, header) = (tenant(), basic("ada@example.com", RIGHT));
-        let found = join_all((0..20).map(|_| world.access.authenticate_basic(&tenant, &header))).await;
+        let header = basic("ada@example.com", RIGHT);
+        let found = join_all((0..20).map(|_| world.try_sign_in(&header))).await;
         assert!(found.iter().flatten().flatten().count() >= 1);
         assert!(found.iter().all(|found| matches!(found, Ok(_) | Err(AuthenticateError::Contended))));
         assert!(world.sign_in(RIGHT).await.is_some());
@@ -169,7 +172,7 @@ async fn a_suspended_user_and_one_without_a_password_are_answered_like_a_wrong_p
     let actor = crate::Actor { tenant: &tenant, principal: "operator" };
     let bob = crate::Invitation { email: "bob@example.com".into(), name: "Bob".into(), role: Role::StoreAdmin };
     directory.invite(actor, &bob).await.unwrap();
-    assert_eq!(world.access.authenticate_basic(&tenant, &basic("bob@example.com", RIGHT)).await.unwrap(), None);
+    assert_eq!(world.try_sign_in(&basic("bob@example.com", RIGHT)).await.unwrap(), None);
     let ada = UserId::of(&tenant, &"ada@example.com".parse().unwrap());
     directory.suspend(actor, ada, &|_| true).await.unwrap();
     assert_eq!(world.sign_in(RIGHT).await, None);
@@ -184,7 +187,7 @@ async fn an_outage_lets_nobody_in() {
     world.access.register(&tenant(), &ada()).await.unwrap();
     for api in ["BatchGetItem", "TransactWriteItems"] {
         faults.always(api, Side::Before, Effect::ServerError);
-        let found = world.access.authenticate_basic(&tenant(), &basic("ada@example.com", WRONG)).await;
+        let found = world.try_sign_in(&basic("ada@example.com", WRONG)).await;
         assert!(matches!(found, Err(AuthenticateError::Table(_))), "{api}");
         faults.heal();
     }
@@ -208,5 +211,5 @@ async fn a_death_in_the_middle_neither_locks_nor_unlocks() {
         assert_eq!(world.sign_in(RIGHT).await, None);
     })
     .await;
-    assert_eq!(calls, 5);
+    assert_eq!(calls, 6);
 }

@@ -31,7 +31,7 @@ pub(crate) struct RatePlace {
 }
 
 impl RatePlace {
-    fn key(&self, tenant: &TenantId) -> Key {
+    pub(crate) fn key(&self, tenant: &TenantId) -> Key {
         let Self { class, subject, window, shard } = self;
         let day = window.div_euclid(DAY / WINDOW);
         windows_of_day(tenant, class, subject, day, *shard).key(&[&window.to_string()])

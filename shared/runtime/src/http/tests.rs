@@ -123,6 +123,9 @@ async fn places_and_refusals_of_the_authorizer_reach_the_handler() {
     assert_eq!(said("/v1/echo", json!({})).await["body"], "unsaid");
     assert_eq!(said("/v1/own", json!({ "denied": "forbidden" })).await["statusCode"], 403);
     assert_eq!(said("/v1/own", json!({ "denied": "invalid_credentials" })).await["statusCode"], 401);
+    let later = said("/v1/own", json!({ "denied": "too_many_failures", "retryAfter": "37" })).await;
+    assert_eq!((&later["statusCode"], &later["headers"]["retry-after"]), (&json!(429), &json!("37")));
+    assert_eq!(said("/v1/own", json!({ "denied": "too_many_failures" })).await["statusCode"], 401);
 }
 
 #[tokio::test]
