@@ -1,7 +1,7 @@
 //! A bounded memory of items read a moment ago, for what is read often and changes seldom.
 //!
 //! It lives as long as the function instance and is not told of others' writes: an entry may be stale for as long as
-//! `ttl`, unless the caller knows a version it must have reached.
+//! `ttl`.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,30 +36,23 @@ impl<T: Entity> Cached<T> {
 
     /// The item, at most `ttl` old. That there is none is not remembered.
     pub async fn get(&self, key: &Key) -> Result<Option<Arc<Versioned<T>>>, TableError> {
-        self.get_at_least(key, 0).await
-    }
-
-    /// The item, at most `ttl` old, and not older than a version the caller has heard of.
-    pub async fn get_at_least(&self, key: &Key, version: u64) -> Result<Option<Arc<Versioned<T>>>, TableError> {
         let now = self.clock.now();
         if let Some(entry) = self.entries().get(key)
             && self.is_fresh(entry, now)
-            && entry.item.version >= version
         {
             return Ok(Some(Arc::clone(&entry.item)));
         }
-        let consistency = if version > 0 { Consistency::Strong } else { Consistency::Eventual };
-        match self.table.get(key.clone(), consistency).await? {
+        match self.table.get(key.clone(), Consistency::Eventual).await? {
             Some(item) => Ok(Some(self.remember(key.clone(), item))),
             None => {
-                self.forget(key);
+                self.entries().pop(key);
                 Ok(None)
             }
         }
     }
 
-    /// Remembers what the caller has just written or read; a newer version that is remembered already stays.
-    pub fn remember(&self, key: Key, item: Versioned<T>) -> Arc<Versioned<T>> {
+    /// Remembers what was read; a newer version that is remembered already stays.
+    fn remember(&self, key: Key, item: Versioned<T>) -> Arc<Versioned<T>> {
         let now = self.clock.now();
         let mut entries = self.entries();
         if let Some(entry) = entries.get(&key)
@@ -71,11 +64,6 @@ impl<T: Entity> Cached<T> {
         let item = Arc::new(item);
         entries.put(key, Entry { item: Arc::clone(&item), read_at: now });
         item
-    }
-
-    /// Drops what the caller knows to be gone.
-    pub fn forget(&self, key: &Key) {
-        self.entries().pop(key);
     }
 
     fn is_fresh(&self, entry: &Entry<T>, now: Timestamp) -> bool {

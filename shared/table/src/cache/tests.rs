@@ -42,18 +42,6 @@ async fn a_clock_that_was_set_back_keeps_nothing_alive() {
 }
 
 #[tokio::test]
-async fn a_caller_who_knows_of_a_newer_version_gets_it() {
-    let (cached, table, _, faults) = cached(10);
-    table.create(&tenant(), &note("n1")).await.unwrap();
-    cached.get(&note_key("n1")).await.unwrap();
-    table.update(&tenant(), &Note { text: "new".into(), ..note("n1") }, 1).await.unwrap();
-    assert_eq!(cached.get(&note_key("n1")).await.unwrap().unwrap().version, 1, "stale, within its time");
-    assert_eq!(cached.get_at_least(&note_key("n1"), 2).await.unwrap().unwrap().value.text, "new");
-    assert_eq!(cached.get(&note_key("n1")).await.unwrap().unwrap().version, 2);
-    assert_eq!(reads(&faults), 2);
-}
-
-#[tokio::test]
 async fn a_slow_reader_does_not_bring_an_older_version_back() {
     let (cached, _, clock, _) = cached(10);
     cached.remember(note_key("n1"), Versioned { value: note("n1"), version: 5 });
@@ -85,9 +73,10 @@ async fn what_is_gone_is_forgotten_and_absence_is_not_remembered() {
     table.create(&tenant(), &note("n1")).await.unwrap();
     assert!(cached.get(&note_key("n1")).await.unwrap().is_some());
     table.delete(note_key("n1")).await.unwrap();
-    cached.forget(&note_key("n1"));
-    assert_eq!(cached.get(&note_key("n1")).await.unwrap(), None);
+    assert!(cached.get(&note_key("n1")).await.unwrap().is_some(), "stale, within its time");
     clock.advance(MINUTE);
-    assert_eq!(cached.get(&note_key("n1")).await.unwrap(), None);
+    for _ in 0..2 {
+        assert_eq!(cached.get(&note_key("n1")).await.unwrap(), None);
+    }
     assert_eq!(reads(&faults), 4);
 }
