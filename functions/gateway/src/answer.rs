@@ -14,6 +14,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use web::{FieldError, Json, PROBLEM_JSON, Problem};
 
+use crate::input::Checks;
+
 /// Headers that belong to the meaning of an answer.
 const KEPT: [HeaderName; 3] =
     [ETAG, HeaderName::from_static("idempotency-replayed"), HeaderName::from_static("preference-applied")];
@@ -30,7 +32,12 @@ pub(crate) fn timed_out() -> Problem {
 }
 
 /// The answer for the consumer.
-pub(crate) fn shown(version: &Version, route: &Route, answer: http::Response<Bytes>) -> Result<Response, Problem> {
+pub(crate) fn shown(
+    checks: &Checks,
+    version: &'static Version,
+    route: &'static Route,
+    answer: http::Response<Bytes>,
+) -> Result<Response, Problem> {
     let (head, body) = answer.into_parts();
     if !head.status.is_success() {
         return Err(refusal(version, route, head.status, &head.headers, &body));
@@ -39,7 +46,9 @@ pub(crate) fn shown(version: &Version, route: &Route, answer: http::Response<Byt
         head.status.into_response()
     } else {
         let body = serde_json::from_slice(&body).map_err(|error| failed().caused_by(&error))?;
-        (head.status, Json(to_version(version, route, body))).into_response()
+        let body = to_version(version, route, body);
+        checks.tell_of(version, route, &body);
+        (head.status, Json(body)).into_response()
     };
     let headers = response.headers_mut();
     headers.extend(KEPT.into_iter().filter_map(|name| Some((name.clone(), head.headers.get(name)?.clone()))));

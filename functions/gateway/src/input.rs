@@ -1,4 +1,4 @@
-//! Whether a request is as its version of the contract describes it: parameters, headers, body. What is not described there
+//! Whether a request, and a good answer, is as its version of the contract describes it: parameters, headers, body. What is not described there
 //! goes no further; that is how headers of ours that somebody else sends are lost.
 
 use std::collections::BTreeMap;
@@ -25,6 +25,8 @@ struct Operation {
     query: BTreeMap<String, Parameter>,
     headers: BTreeMap<String, Parameter>,
     body: Option<Validator>,
+    /// Of a good answer's body.
+    answer: Option<Validator>,
 }
 
 struct Parameter {
@@ -42,6 +44,33 @@ impl Default for Checks {
 }
 
 impl Checks {
+    fn operation(&self, version: &'static Version, route: &'static Route) -> Option<&Operation> {
+        let ready = self.0.get(&(version.date, route.method, route.path))?;
+        ready.get_or_init(|| Operation::of(version, route)).as_ref()
+    }
+
+    /// Tells log and metrics of a good answer that is not as its version describes it. It goes out all the same: a consumer is
+    /// better served with an unexpected member than with a 502.
+    pub(crate) fn tell_of(&self, version: &'static Version, route: &'static Route, answer: &Value) {
+        if let Some((place, rule)) = self.fault(version, route, answer) {
+            tracing::info!(target: "metric", undescribed_answers = 1_u64);
+            let (version, operation) = (version.date, route.operation());
+            tracing::warn!(version, operation, place, rule, "an answer is not as its version describes it");
+        }
+    }
+
+    /// Where an answer is not as it is described, and which rule it breaks. Nothing of what it says.
+    fn fault(
+        &self,
+        version: &'static Version,
+        route: &'static Route,
+        answer: &Value,
+    ) -> Option<(String, &'static str)> {
+        let validator = self.operation(version, route)?.answer.as_ref()?;
+        let error = validator.validate(answer).err()?;
+        Some((error.instance_path().as_str().to_owned(), code(&error)))
+    }
+
     /// What is asked, and the headers that go on.
     pub(crate) async fn read(
         &self,
@@ -49,9 +78,9 @@ impl Checks {
         route: &'static Route,
         request: Request,
     ) -> Result<(Asked, HeaderMap), Problem> {
-        let ready = self.0.get(&(version.date, route.method, route.path));
-        let ready = ready.and_then(|ready| ready.get_or_init(|| Operation::of(version, route)).as_ref());
-        let Some(operation) = ready else { return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal")) };
+        let Some(operation) = self.operation(version, route) else {
+            return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"));
+        };
         let pairs = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
         let query: Vec<(String, String)> = pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         let mut errors = Vec::new();
@@ -94,14 +123,15 @@ impl Operation {
                 _ => None,
             };
         }
-        let body = match operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str() {
-            Some(reference) => {
-                let schema = json!({ "$ref": reference, "components": document["components"] });
-                Some(jsonschema::validator_for(&schema).ok()?)
-            }
-            None => None,
+        let validator = |described: &Value| {
+            let reference = described["content"]["application/json"]["schema"]["$ref"].as_str()?;
+            let schema = json!({ "$ref": reference, "components": document["components"] });
+            Some(jsonschema::validator_for(&schema))
         };
-        Some(Self { query, headers, body })
+        let body = validator(&operation["requestBody"]).transpose().ok()?;
+        let mut good = operation["responses"].as_object()?.iter().filter(|(status, _)| status.starts_with('2'));
+        let answer = good.find_map(|(_, response)| validator(response)).transpose().ok()?;
+        Some(Self { query, headers, body, answer })
     }
 
     fn headers_of(&self, headers: &HeaderMap, errors: &mut Vec<FieldError>) -> HeaderMap {
@@ -177,5 +207,40 @@ fn code(error: &ValidationError<'_>) -> &'static str {
         "minItems" | "maxItems" | "minLength" | "maxLength" => "invalid_length",
         "enum" | "const" => "unknown_value",
         _ => "invalid_value",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_held_against_the_document_of_its_version() {
+        let checks = Checks::default();
+        let price = json!({ "amount": "12.50", "currency": "GBP" });
+        let book = json!({
+            "id": "book_1", "isbn": "9780140449136", "title": "T", "authors": ["A"], "active": true,
+            "available": 4, "version": 1, "price": price,
+        });
+        let route = ROUTES.iter().find(|route| route.operation() == "GET /books/{id}").unwrap();
+        let newest = Version::newest();
+        assert_eq!(checks.fault(newest, route, &book), None);
+        let mut more = book.clone();
+        more["colour"] = "red".into();
+        assert_eq!(checks.fault(newest, route, &more), None, "a member more breaks nobody");
+        let mut other = book.clone();
+        other["price"]["amount"] = 12.5.into();
+        assert_eq!(checks.fault(newest, route, &other), Some(("/price/amount".to_owned(), "invalid_type")));
+        let oldest = Version::dated("2026-03-01").unwrap();
+        assert!(checks.fault(oldest, route, &book).is_some(), "not as the oldest version has it");
+        assert_eq!(checks.fault(oldest, route, &gateway::to_version(oldest, route, book)), None);
+    }
+
+    #[test]
+    fn every_operation_says_what_a_good_answer_is() {
+        let checks = Checks::default();
+        for (version, route) in VERSIONS.iter().flat_map(|version| ROUTES.iter().map(move |route| (version, route))) {
+            assert!(checks.fault(version, route, &json!(7)).is_some(), "{} of {}", route.operation(), version.date);
+        }
     }
 }

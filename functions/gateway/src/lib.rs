@@ -5,7 +5,7 @@
 //! | who asks, and for which scopes | `door` |
 //! | how often | `quota` |
 //! | in which version of the contract | `contract` |
-//! | whether what is asked is as that version describes it | `input` |
+//! | whether what is asked, and answered, is as that version describes it | `input` |
 //! | the same request to the platform's own API, signed for | `hop` |
 //! | its answer, as that version describes it | `answer` |
 //!
@@ -125,7 +125,7 @@ impl Gateway {
         let asked = to_newest(version, route, asked);
         let answer = self.hop(route, &path, asked, headers, &consumer, request_id).await?;
         tracing::info!(consumer = consumer.id, version = version.date, "passed on");
-        answer::shown(version, route, answer)
+        answer::shown(&self.checks, version, route, answer)
     }
 }
 
