@@ -52,6 +52,11 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     id: 'AwsSolutions::AwsSolutions-SMG4',
+    at: /\/Template\/LookerSecret$/,
+    reason: 'It is issued and replaced in Looker.',
+  },
+  {
+    id: 'AwsSolutions::AwsSolutions-SMG4',
     at: /\/Template\/AccessProvider$/,
     reason: 'It holds addresses and no secret.',
   },

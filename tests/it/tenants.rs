@@ -95,6 +95,7 @@ const ROWS: &[Row] = &[
     ("GET /v1/organisation", ADMIN, "/v1/organisation", ""),
     ("PUT /v1/organisation", ADMIN, "/v1/organisation", "{}"),
     ("GET /v1/me/applications", ADMIN, "/v1/me/applications", ""),
+    ("POST /v1/me/dashboards/{id}/url", ADMIN, "/v1/me/dashboards/7/url", ""),
     ("GET /v1/me/sessions", ADMIN, "/v1/me/sessions", ""),
     ("GET /access/oauth2/userinfo", ADMIN, "/access/oauth2/userinfo", ""),
     ("POST /access/oauth2/userinfo", ADMIN, "/access/oauth2/userinfo", ""),

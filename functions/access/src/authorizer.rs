@@ -41,11 +41,13 @@ struct Known {
     rights: Option<Rights>,
     /// With an assertion: which request it is for.
     request: Option<String>,
+    /// With a token: when it ends, in epoch seconds.
+    until: Option<i64>,
 }
 
 impl From<Identity> for Known {
     fn from(Identity { principal, role }: Identity) -> Self {
-        Self { principal, role: role.to_string(), scope: None, rights: None, request: None }
+        Self { principal, role: role.to_string(), scope: None, rights: None, request: None, until: None }
     }
 }
 
@@ -87,6 +89,7 @@ impl Authorizer {
                 scope: Some(key.scopes.into_iter().collect::<Vec<_>>().join(" ")),
                 rights: Some(granted),
                 request: None,
+                until: None,
             }));
         }
         if scheme.eq_ignore_ascii_case("hop") {
@@ -107,6 +110,7 @@ impl Authorizer {
             scope: Some(claims.scope),
             rights: Some(granted),
             request: None,
+            until: Some(claims.exp),
         }))
     }
 
@@ -118,7 +122,7 @@ impl Authorizer {
         let hop = tokens.hop(value).await?.filter(|hop| hop.request.starts_with(&line));
         let Some(Hop { id, principal, role, scope, request }) = hop else { return Ok(None) };
         tracing::info!(hop = id, "passed on by the gateway");
-        Ok(Some(Known { principal, role, scope: Some(scope), rights: None, request: Some(request) }))
+        Ok(Some(Known { principal, role, scope: Some(scope), rights: None, request: Some(request), until: None }))
     }
 
     /// What was granted to somebody whose credential is not a token. Customers' and services' roles are all they have.
@@ -143,7 +147,7 @@ impl Authorizer {
             }
             judged => judged?,
         };
-        let Some(Known { principal, role, scope, rights, request }) = known else {
+        let Some(Known { principal, role, scope, rights, request, until }) = known else {
             tracing::info!("invalid credentials");
             return denied("invalid_credentials");
         };
@@ -162,7 +166,8 @@ impl Authorizer {
         tracing::info!(principal, role, "let in");
         let mut context = json!({ "principal": principal, "role": role, "tenant": self.tenant });
         let reach = Some(reach).filter(|reach| !reach.is_everywhere()).map(|reach| reach.to_string());
-        for (name, value) in [("scope", scope), ("reach", reach), ("request", request)] {
+        let until = until.map(|until| until.to_string());
+        for (name, value) in [("scope", scope), ("reach", reach), ("request", request), ("until", until)] {
             if let Some(value) = value {
                 context[name] = value.into();
             }

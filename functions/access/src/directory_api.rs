@@ -1,12 +1,13 @@
 //! `/v1/users…`, `/v1/applications…`, `/v1/api-keys…`, `/v1/consumers…`, `/v1/groups…`, `/v1/grants…`, `/v1/roles`, `/v1/organisation`, `/v1/audit-entries` and
-//! `/v1/me/applications`: the directory over HTTP.
+//! `/v1/me/applications`, `/v1/me/dashboards/…`: the directory over HTTP.
 //!
-//! All but the last are for those who run the tenant. Changes want `If-Match`. None takes an `Idempotency-Key`: a user's id
+//! All but the last two are for those who run the tenant. Changes want `If-Match`. None takes an `Idempotency-Key`: a user's id
 //! follows from the address, so inviting twice is refused; an answer with a secret must not be kept to be given again.
 
 mod api_keys;
 mod applications;
 mod consumers;
+mod dashboards;
 mod rights;
 mod users;
 
@@ -32,12 +33,20 @@ pub struct DirectoryApi {
     consumers: Consumers,
     table: Table,
     clock: Arc<dyn Clock>,
+    looker: Arc<dyn Secret>,
 }
 
 impl DirectoryApi {
-    /// Over this table and clock; hashes of keys are made under the pepper, cursors are signed with the secret.
+    /// Over this table and clock; hashes of keys are made under the pepper, cursors are signed with the secret, and `looker` says
+    /// where dashboards are.
     #[must_use]
-    pub fn new(table: Table, clock: Arc<dyn Clock>, pepper: Arc<dyn Secret>, cursor_secret: Arc<dyn Secret>) -> Self {
+    pub fn new(
+        table: Table,
+        clock: Arc<dyn Clock>,
+        pepper: Arc<dyn Secret>,
+        cursor_secret: Arc<dyn Secret>,
+        looker: Arc<dyn Secret>,
+    ) -> Self {
         Self {
             directory: Directory::new(table.clone(), clock.clone()),
             keys: ApiKeys::new(table.clone(), clock.clone(), pepper),
@@ -46,6 +55,7 @@ impl DirectoryApi {
             consumers: Consumers::new(table.clone(), clock.clone()),
             table,
             clock,
+            looker,
         }
     }
 
@@ -75,6 +85,7 @@ pub(crate) fn routes(api: Arc<DirectoryApi>) -> Router {
         .route("/v1/applications/{id}/activate", post(applications::activate))
         .route("/v1/applications/{id}/secret", post(applications::change_secret))
         .route("/v1/me/applications", get(applications::tiles))
+        .route("/v1/me/dashboards/{id}/url", post(dashboards::open))
         .route("/v1/api-keys", get(api_keys::list).post(api_keys::create))
         .route("/v1/api-keys/{id}", delete(api_keys::revoke))
         .route("/v1/api-keys/{id}/rotate", post(api_keys::rotate))
@@ -94,6 +105,7 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
     whole.merge(api_keys::Doc::openapi());
     whole.merge(consumers::Doc::openapi());
     whole.merge(rights::Doc::openapi());
+    whole.merge(dashboards::Doc::openapi());
     whole
 }
 

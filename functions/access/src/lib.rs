@@ -65,6 +65,7 @@ settings! {
         table: String = "TABLE_NAME",
         pepper: String = "API_KEY_PEPPER_ARN",
         cursor_secret: String = "CURSOR_SECRET_ARN",
+        looker: String = "LOOKER_SECRET_ARN",
     }
 }
 
@@ -168,7 +169,8 @@ pub fn directory(context: &'static Context) -> Building<axum::Router> {
         let settings: DirectorySettings = context.settings()?;
         let table = Table::new(context.dynamodb()?, settings.table);
         let (pepper, cursor_secret) = (context.secret(settings.pepper)?, context.secret(settings.cursor_secret)?);
-        Ok(directory_api(Arc::new(DirectoryApi::new(table, context.clock(), pepper, cursor_secret))))
+        let looker = context.secret(settings.looker)?;
+        Ok(directory_api(Arc::new(DirectoryApi::new(table, context.clock(), pepper, cursor_secret, looker))))
     })
 }
 

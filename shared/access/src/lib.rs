@@ -21,6 +21,7 @@ mod jose;
 mod keys;
 mod limits;
 mod lockout;
+mod looker;
 mod oauth;
 mod opaque;
 mod password;
@@ -61,6 +62,7 @@ pub use guesses::{MAX_FAILURES_OF_NETWORK, network};
 pub use keys::{InvalidKeys, Keyring, NoRandomness, rotated};
 pub use limits::{DAY, Limit, Limiter, Quota, WINDOW};
 pub use lockout::{MAX_FAILURES, WINDOW_SECONDS};
+pub use looker::{DashboardId, Embed, InvalidDashboardId};
 pub use oauth::{
     AuthorizeError, CODE_SECONDS, CallbackError, Introspection, Issued, LOGIN_SECONDS, LogoutError, OAuth, OAuthError,
     Outage, Params, RepeatedParameter, Started, UserInfo,

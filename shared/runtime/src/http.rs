@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tower::ServiceExt;
-use web::{Caller, Denied, Operation, Reach, RequestMeta, Scope, hop};
+use web::{Caller, Denied, Operation, Reach, RequestMeta, Scope, SessionEnd, hop};
 
 use crate::invoke::{self, Adapter, Call, Done, Failure};
 
@@ -110,6 +110,12 @@ impl Gateway {
         }
     }
 
+    /// When the caller's token ends.
+    fn session_end(&self) -> SessionEnd {
+        let said = self.authorizer.as_ref().and_then(|said| said.get("lambda")?.get("until")?.as_str());
+        SessionEnd(said.and_then(|text| text.parse().ok()))
+    }
+
     /// What the caller's token is good for.
     fn scope(&self) -> Scope {
         let said = self.authorizer.as_ref().and_then(|said| said.get("lambda")?.get("scope")?.as_str());
@@ -161,6 +167,7 @@ impl Event {
             call.tenant(caller.tenant.as_str());
             request.extensions_mut().insert(caller);
             request.extensions_mut().insert(self.request_context.scope());
+            request.extensions_mut().insert(self.request_context.session_end());
             if let Some(reach) = self.request_context.reach() {
                 request.extensions_mut().insert(reach);
             }

@@ -85,6 +85,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Scope {
     }
 }
 
+/// When the caller's token ends, in epoch seconds; none for callers without one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionEnd(pub Option<i64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for SessionEnd {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or_default())
+    }
+}
+
 /// The locations a caller may do something at. A list fetches these and no others, so that nothing else is ever read.
 ///
 /// As text (how the authorizer hands it on): `only alpha beta`, or `but alpha`.

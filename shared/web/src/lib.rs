@@ -24,7 +24,7 @@ pub mod transport;
 
 pub use batch::{Batch, BatchAnswer, MAX_ROWS, RowAnswer};
 pub use body::{Json, MAX_BODY_BYTES, decode};
-pub use caller::{Allowed, Caller, Denied, InvalidReach, Reach, RequestMeta, Roles, Scope, Within};
+pub use caller::{Allowed, Caller, Denied, InvalidReach, Reach, RequestMeta, Roles, Scope, SessionEnd, Within};
 pub use edge::{Cors, Operation, Verbatim, finish};
 pub use etag::{ETag, IfMatch, stale};
 pub use idempotency::{IdempotencyKey, idempotent};

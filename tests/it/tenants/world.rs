@@ -27,7 +27,7 @@ use table::Table;
 use testkit::{FaultInjector, LocalBucket, LocalDynamo, LocalQueues};
 use tower::ServiceExt as _;
 use warehouse::Warehouse;
-use web::{BoxError, Caller, Cors, Scope};
+use web::{BoxError, Caller, Cors, Scope, SessionEnd};
 
 use super::{Row, stores};
 use crate::network::Fixed;
@@ -378,7 +378,8 @@ impl World {
         }
         let mut request = request.body(Body::from(body.to_owned())).unwrap();
         request.extensions_mut().insert(Caller { principal, role: role.to_owned(), tenant });
-        request.extensions_mut().insert(Scope("openid".to_owned()));
+        request.extensions_mut().insert(Scope("openid sales:read".to_owned()));
+        request.extensions_mut().insert(SessionEnd(Some(i64::MAX)));
         self.faults.forget();
         let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -486,7 +487,9 @@ fn router(table: &Table, shelf: Table, clock: &Arc<ManualClock>, oauth: OAuth) -
     let sales = Sales::new(table.clone(), clock.clone()).with_files(files);
     let sales = Arc::new(sales_functions::Api::new(sales, secret()));
     let pepper = Arc::new(Fixed(r#"{"current": "0123456789-pepper-2"}"#.to_owned()));
-    let directory = access_functions::DirectoryApi::new(table.clone(), clock.clone(), pepper, secret());
+    let looker = r#"{"host": "looker.example", "secret": "s", "models": {"sales": "sales:read"}}"#;
+    let looker = Arc::new(Fixed(looker.to_owned()));
+    let directory = access_functions::DirectoryApi::new(table.clone(), clock.clone(), pepper, secret(), looker);
     let limiter = Limiter::new(table.clone(), clock.clone(), owner());
     let people = access_functions::OAuthApi::new(oauth, limiter, secret());
     let stock = Arc::new(inventory_functions::Api::new(table.clone(), clock.clone(), secret()));

@@ -260,7 +260,9 @@ async fn a_token_is_let_in_where_its_scope_says_and_nowhere_else() {
     });
     let scope = "profile:read books:read";
     let mut request = event(&format!("Bearer {}", maker.access(scope).await));
-    let answer = authorizer.run(request.clone()).await.unwrap();
+    let mut answer = authorizer.run(request.clone()).await.unwrap();
+    let until = answer["context"].as_object_mut().unwrap().remove("until").unwrap();
+    assert!(until.as_str().unwrap().parse::<i64>().unwrap() > SystemClock.now().as_second(), "{until}");
     assert_eq!(answer, json!({ "isAuthorized": true, "context": context }));
     for route in ["POST /store/v1/orders", "GET /v1/unknown", ""] {
         request["routeKey"] = route.into();

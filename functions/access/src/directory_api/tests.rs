@@ -38,15 +38,22 @@ struct Answer {
 const ADMIN: (&str, &str) = ("acme.test", "STORE_ADMIN");
 const OTHER: (&str, &str) = ("other.test", "STORE_ADMIN");
 const CUSTOMER: (&str, &str) = ("acme.test", "CUSTOMER");
+const LOOKER: &str = r#"{"host": "acme.cloud.looker.com", "secret": "s3cret",
+    "models": {"sales": "sales:read", "stock": "inventory:read", "other": "nobody:knows"}}"#;
 
 impl World {
     fn new() -> Self {
+        Self::with_looker(LOOKER)
+    }
+
+    fn with_looker(looker: &'static str) -> Self {
         let dynamo = LocalDynamo::new();
         dynamo.create_table("crossdock");
         let table = Table::new(dynamo.client(), "crossdock");
         let cursor_secret = Arc::new(Fixed("0123456789-0123456789-0123456789"));
         let pepper = Arc::new(Fixed(r#"{"current": "0123456789-pepper-2"}"#));
-        let api = DirectoryApi::new(table.clone(), Arc::new(SystemClock), pepper, cursor_secret);
+        let looker = Arc::new(Fixed(looker));
+        let api = DirectoryApi::new(table.clone(), Arc::new(SystemClock), pepper, cursor_secret, looker);
         Self(web::finish(crate::directory_api(Arc::new(api)), Cors::default()), table)
     }
 
@@ -72,6 +79,10 @@ impl World {
         let (tenant, role) = who;
         let caller = Caller { principal: principal.to_owned(), role: role.to_owned(), tenant: tenant.parse().unwrap() };
         request.extensions_mut().insert(caller);
+        self.send(request).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
         let (head, body) = self.0.clone().oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let tag = head.headers.get("etag").map(|tag| tag.to_str().unwrap().to_owned()).unwrap_or_default();
@@ -274,5 +285,66 @@ async fn what_a_key_used_is_told_by_day_and_class() {
     for bad in ["2020-01-01", "2999-01-01", "today", "2026-2-1"] {
         let refused = world.ask(ADMIN, &format!("GET /v1/consumers/{id}/usage?day={bad}"), None, &none).await;
         assert_eq!(refused.status, 400, "{bad}");
+    }
+}
+
+/// Asks for a dashboard with a token of this scope, which ends so many seconds from now.
+async fn dashboard(world: &World, user: &str, scope: &str, left: Option<i64>, id: &str) -> Answer {
+    let mut request = Request::post(format!("/v1/me/dashboards/{id}/url")).body(Body::empty()).unwrap();
+    let (tenant, role) = ADMIN;
+    let caller = Caller { principal: user.to_owned(), role: role.to_owned(), tenant: tenant.parse().unwrap() };
+    let end = left.map(|left| SystemClock.now().as_second() + left);
+    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(web::Scope(scope.to_owned()));
+    request.extensions_mut().insert(web::SessionEnd(end));
+    world.send(request).await
+}
+
+fn of_url(answer: &Answer, name: &str) -> String {
+    let url = answer.body["url"].as_str().unwrap_or_else(|| panic!("{} {}", answer.status, answer.body));
+    let query = url.split_once('?').unwrap().1;
+    form_urlencoded::parse(query.as_bytes()).find(|(found, _)| found == name).unwrap().1.into_owned()
+}
+
+#[tokio::test]
+async fn a_dashboard_shows_the_models_that_role_and_scope_allow_and_no_longer_than_the_token_lasts() {
+    let world = World::new();
+    let (user, _) = world.user().await;
+    let both = "dashboards:read sales:read inventory:read";
+    assert_eq!(dashboard(&world, &user, both, Some(600), "7").await.status, 403, "neither role nor grants say so");
+    let grant = |on: &str| json!({ "grants": [{ "role": "STORE_ADMIN", "on": on, "effect": "ALLOW" }] });
+    let path = format!("PUT /v1/grants/{user}");
+    world.ask(ADMIN, &path, Some("*"), &grant("location:alpha")).await;
+    assert_eq!(dashboard(&world, &user, both, Some(600), "7").await.status, 403, "Looker knows no locations");
+    world.ask(ADMIN, &path, Some("*"), &grant("tenant")).await;
+    let seen = dashboard(&world, &user, both, Some(600), "sales::overview").await;
+    assert_eq!(of_url(&seen, "models"), r#"["sales","stock"]"#);
+    assert_eq!(of_url(&seen, "external_user_id"), format!("\"acme.test/{user}\""));
+    let seconds = |answer: &Answer| of_url(answer, "session_length").parse::<i64>().unwrap();
+    assert!((1..=600).contains(&seconds(&seen)), "{}", seen.body);
+    let other = dashboard(&world, &user, "dashboards:read sales:read", Some(99_999), "7").await;
+    assert_eq!((of_url(&other, "models"), seconds(&other)), (r#"["sales"]"#.to_owned(), access::ACCESS_SECONDS));
+    assert_ne!(of_url(&seen, "nonce"), of_url(&other, "nonce"));
+    for (left, scope, id, status) in [
+        (None, both, "7", 403),
+        (Some(0), both, "7", 403),
+        (Some(600), "dashboards:read", "7", 403),
+        (Some(600), both, "a%2Fb", 404),
+        (Some(600), both, "7%3Fx", 404),
+    ] {
+        assert_eq!(dashboard(&world, &user, scope, left, id).await.status, status, "{left:?} {scope} {id}");
+    }
+    let nobody = "usr_00000000000000000000000009";
+    assert_eq!(dashboard(&world, nobody, both, Some(600), "7").await.status, 404);
+    let line = "POST /v1/me/dashboards/7/url";
+    assert_eq!(world.ask_as(&user, CUSTOMER, line, None, &Value::Null).await.status, 403);
+}
+
+#[tokio::test]
+async fn without_looker_there_are_no_dashboards() {
+    for (looker, status) in [(r#"{"host": "", "secret": "x", "models": {}}"#, 404), ("x", 500)] {
+        let world = World::with_looker(looker);
+        let (user, _) = world.user().await;
+        assert_eq!(dashboard(&world, &user, "dashboards:read", Some(600), "7").await.status, status);
     }
 }

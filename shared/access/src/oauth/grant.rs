@@ -177,7 +177,9 @@ impl OAuth {
         now: Timestamp,
     ) -> Result<Issued, OAuthError> {
         let (iss, aud) = self.tokens.parties();
-        let (iat, exp) = (now.as_second(), now.as_second() + ACCESS_SECONDS);
+        let iat = now.as_second();
+        // No token outlives its session.
+        let exp = (iat + ACCESS_SECONDS).min(session.expires());
         let claims = AccessClaims {
             iss: iss.to_owned(),
             aud: aud.to_owned(),
@@ -214,7 +216,7 @@ impl OAuth {
             false => None,
         };
         let refresh_token = refresh.map(|secret| format!("{}.{secret}", session.id).into());
-        Ok(Issued { access_token, expires_in: ACCESS_SECONDS, scope: scope.to_owned(), refresh_token, id_token })
+        Ok(Issued { access_token, expires_in: exp - iat, scope: scope.to_owned(), refresh_token, id_token })
     }
 }
 

@@ -95,6 +95,7 @@ pub const CATALOGUE: &[Permission] = &[
         ],
     ),
     permission("customers:write", "forget a buyer", &["POST /sales/v1/customers/{customer}/erasure"]),
+    permission("dashboards:read", "open dashboards in the portal", &["POST /v1/me/dashboards/{id}/url"]),
     permission(
         "documents:read",
         "see how far a document is, and which types there are",

@@ -45,6 +45,7 @@ pub const BASE_ROLES: &[(&str, &[&str])] = &[
             "connectors:register",
             "customers:read",
             "customers:write",
+            "dashboards:read",
             "documents:read",
             "documents:write",
             "inventory:approve",
