@@ -22,11 +22,11 @@ use inventory::counts::Counts;
 use inventory::movements::Movements;
 use inventory::reservations::Reservations;
 use inventory::transfers::Transfers;
-use inventory::{Inventory, MAX_UNITS};
+use inventory::{Inventory, LocationId, MAX_UNITS};
 use kernel::{Clock, TenantId};
 use table::{Position, Table};
 use web::secret::Secret;
-use web::{Caller, FieldError, IdempotencyKey, IfMatch, Json, List, Listing, Page, Problem, Roles, Validation};
+use web::{Caller, FieldError, IdempotencyKey, IfMatch, Json, List, Listing, Page, Problem, Reach, Roles, Validation};
 
 /// The use cases behind the routes of levels and documents.
 pub struct Api {
@@ -87,20 +87,31 @@ pub(crate) fn shown<F, T, U>(listing: &Listing<F>, page: table::Page<T>, show: i
     Json(listing.page(page.items.into_iter().map(show).collect(), next.as_deref()))
 }
 
+/// 404: of a location the caller may not see nothing is known.
+pub(crate) fn seen_at(reach: &Reach, at: &LocationId) -> Result<(), Problem> {
+    if reach.contains(at.as_str()) { Ok(()) } else { Err(Problem::not_found()) }
+}
+
+/// 403 where the caller may not do anything, whether there is such a location or not.
+pub(crate) fn done_at(reach: &Reach, at: &LocationId) -> Result<(), Problem> {
+    if reach.contains(at.as_str()) { Ok(()) } else { Err(Problem::forbidden()) }
+}
+
 /// What makes one request, or one row of one, the same as another: who sends it, and the key they gave it.
 pub(crate) struct Request<'a> {
     pub(crate) caller: &'a Caller,
+    pub(crate) reach: &'a Reach,
     key: String,
 }
 
 impl<'a> Request<'a> {
-    pub(crate) fn new(caller: &'a Caller, key: &IdempotencyKey) -> Self {
-        Self { caller, key: key.as_str().to_owned() }
+    pub(crate) fn new((caller, reach): (&'a Caller, &'a Reach), key: &IdempotencyKey) -> Self {
+        Self { caller, reach, key: key.as_str().to_owned() }
     }
 
     /// A row of a batch. A key has no space in it, so no row is another request.
-    pub(crate) fn row(caller: &'a Caller, key: &IdempotencyKey, index: usize) -> Self {
-        Self { caller, key: format!("{} {index}", key.as_str()) }
+    pub(crate) fn row((caller, reach): (&'a Caller, &'a Reach), key: &IdempotencyKey, index: usize) -> Self {
+        Self { caller, reach, key: format!("{} {index}", key.as_str()) }
     }
 
     /// What its document's id is derived from.

@@ -4,5 +4,6 @@ mod documents;
 mod flow;
 mod hostile;
 mod races;
+mod reach;
 mod valuation;
 mod world;

@@ -6,7 +6,7 @@
 //! | access pattern | key |
 //! |---|---|
 //! | an adjustment | pk `T#t#STOCK-ADJUSTMENT#<id>`, sk `ADJUSTMENT` |
-//! | those that wait, oldest first | gsi1 `T#t#STOCK-ADJUSTMENTS#WAITING`, sk `<id>` |
+//! | those that wait, by id | gsi1 `T#t#STOCK-ADJUSTMENTS#WAITING`, sk `<id>` |
 //! | the limits | pk `T#t#STOCK-RULES`, sk `RULES` |
 
 use crate::movement::{MAX_UNITS, Movement, Posting};
@@ -262,7 +262,7 @@ impl Adjustments {
         find(&self.inventory.table, adjustment_key(tenant, id), decode).await
     }
 
-    /// A page of those that wait, oldest first.
+    /// A page of those that wait, by id.
     pub async fn waiting(
         &self,
         tenant: &TenantId,

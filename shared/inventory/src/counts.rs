@@ -6,7 +6,7 @@
 //! | access pattern | key |
 //! |---|---|
 //! | a count | pk `T#t#COUNT#<id>`, sk `COUNT` |
-//! | counts that are under way, oldest first | gsi1 `T#t#COUNTS#OPEN`, sk `<id>` |
+//! | counts that are under way, by id | gsi1 `T#t#COUNTS#OPEN`, sk `<id>` |
 //! | the limits | pk `T#t#STOCK-RULES`, sk `COUNTS` |
 
 use crate::adjustments::ApprovalRules;
@@ -142,7 +142,7 @@ impl Counts {
         find(&self.inventory.table, count_key(tenant, id), decode).await
     }
 
-    /// A page of the counts that are under way, oldest first.
+    /// A page of the counts that are under way, by id.
     pub async fn open(
         &self,
         tenant: &TenantId,

@@ -7,7 +7,7 @@
 //! | access pattern | key |
 //! |---|---|
 //! | a transfer | pk `T#t#TRANSFER#<id>`, sk `TRANSFER` |
-//! | transfers that are under way, oldest first | gsi1 `T#t#TRANSFERS#OPEN`, sk `<id>` |
+//! | transfers that are under way, by id | gsi1 `T#t#TRANSFERS#OPEN`, sk `<id>` |
 //! | what is on the way | levels of the location `~<id>` |
 //! | what was on the way of a company at an instant | gsi2 `T#t#COMPANY#<company>#TRANSFERS`, sk `<end, microseconds, 18 digits>#<id>`, from the instant on |
 
@@ -133,7 +133,7 @@ impl Transfers {
         find(&self.inventory.table, transfer_key(tenant, id), decode).await
     }
 
-    /// A page of the transfers that are under way, oldest first.
+    /// A page of the transfers that are under way, by id.
     pub async fn open(
         &self,
         tenant: &TenantId,

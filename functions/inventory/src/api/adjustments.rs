@@ -15,10 +15,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use web::{
     Allowed, Batch, BatchAnswer, ETag, FieldError, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams,
-    Path, Problem, Validation,
+    Path, Problem, Reach, Validation, Within,
 };
 
-use super::{Admins, Api, Request, Staff, check_range, check_text, problems, shown, start};
+use super::{Admins, Api, Request, Staff, check_range, check_text, done_at, problems, seen_at, shown, start};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(ask, ask_many, list, get_one, decide, rules, set_rules))]
@@ -105,6 +105,7 @@ fn view(adjustment: StockAdjustment) -> (ETag, Json<StockAdjustmentView>) {
 
 impl Api {
     async fn ask(&self, request: &Request<'_>, input: AdjustmentInput) -> Result<StockAdjustment, Problem> {
+        done_at(request.reach, &input.location)?;
         let mut validation = Validation::default();
         check_range(&mut validation, "/delta", input.delta, -MAX_UNITS, MAX_UNITS);
         validation.check(input.delta != 0, || FieldError::at("/delta", "out_of_range", "must not be 0"));
@@ -117,9 +118,16 @@ impl Api {
         adjustment.map_err(|error| problems::adjustment(&error))
     }
 
-    async fn adjustment(&self, tenant: &kernel::TenantId, id: StockAdjustmentId) -> Result<StockAdjustment, Problem> {
+    async fn adjustment(
+        &self,
+        tenant: &kernel::TenantId,
+        reach: &Reach,
+        id: StockAdjustmentId,
+    ) -> Result<StockAdjustment, Problem> {
         let found = self.adjustments.adjustment(tenant, id).await.map_err(|error| problems::table(&error))?;
-        found.ok_or_else(Problem::not_found)
+        let found = found.ok_or_else(Problem::not_found)?;
+        seen_at(reach, &found.asked.location)?;
+        Ok(found)
     }
 }
 
@@ -130,11 +138,11 @@ impl Api {
         (status = 422, description = "`idempotency_key_reused`, `stock_out_of_range`")))]
 async fn ask(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     key: IdempotencyKey,
     Json(input): Json<AdjustmentInput>,
 ) -> Result<(StatusCode, (ETag, Json<StockAdjustmentView>)), Problem> {
-    let adjustment = api.ask(&Request::new(&caller, &key), input).await?;
+    let adjustment = api.ask(&Request::new((&caller, &reach), &key), input).await?;
     Ok((StatusCode::CREATED, view(adjustment)))
 }
 
@@ -144,28 +152,30 @@ async fn ask(
     responses((status = 200, body = BatchAnswer)))]
 async fn ask_many(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     key: IdempotencyKey,
     Json(batch): Json<Batch>,
 ) -> Result<Json<BatchAnswer>, Problem> {
     let row = |index, input: AdjustmentInput| {
-        let (api, request) = (&api, Request::row(&caller, &key, index));
+        let (api, request) = (&api, Request::row((&caller, &reach), &key, index));
         async move { Ok((StatusCode::CREATED, StockAdjustmentView::from(api.ask(&request, input).await?))) }
     };
     Ok(Json(batch.run(row).await?))
 }
 
-/// The adjustments that wait, oldest first.
+/// The adjustments that wait, by id. A page may have fewer than `limit` and yet go on: see `next`.
 #[utoipa::path(get, path = "/inventory/v1/adjustments", params(PageParams),
     responses((status = 200, body = Page<StockAdjustmentView>)))]
 async fn list(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     list: List<NoFilter>,
 ) -> Result<Json<Page<StockAdjustmentView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     let page = api.adjustments.waiting(&caller.tenant, start(&listing)?, listing.limit()).await;
-    Ok(shown(&listing, page.map_err(|error| problems::table(&error))?, StockAdjustmentView::from))
+    let mut page = page.map_err(|error| problems::table(&error))?;
+    page.items.retain(|adjustment| reach.contains(adjustment.asked.location.as_str()));
+    Ok(shown(&listing, page, StockAdjustmentView::from))
 }
 
 /// One adjustment.
@@ -173,10 +183,10 @@ async fn list(
     responses((status = 200, body = StockAdjustmentView)))]
 async fn get_one(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Path(id): Path<StockAdjustmentId>,
 ) -> Shown {
-    Ok(view(api.adjustment(&caller.tenant, id).await?))
+    Ok(view(api.adjustment(&caller.tenant, &reach, id).await?))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -193,12 +203,12 @@ pub(super) struct Decision {
         (status = 412, description = "`stale_version`")))]
 async fn decide(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Admins>,
+    Within(caller, reach, _): Within<Admins>,
     known: IfMatch,
     Path(id): Path<StockAdjustmentId>,
     Json(Decision { approve }): Json<Decision>,
 ) -> Shown {
-    let found = api.adjustment(&caller.tenant, id).await?;
+    let found = api.adjustment(&caller.tenant, &reach, id).await?;
     // One that is decided says so itself, also to whoever decided it.
     if found.state == AdjustmentState::Waiting {
         known.check(ETag(found.version))?;
@@ -243,7 +253,7 @@ impl ApprovalLimits {
 #[utoipa::path(get, path = "/inventory/v1/adjustment-rules", responses((status = 200, body = ApprovalLimits)))]
 async fn rules(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, ..): Within<Staff>,
 ) -> Result<Json<ApprovalLimits>, Problem> {
     let rules = api.adjustments.rules(&caller.tenant).await.map_err(|error| problems::table(&error))?;
     Ok(Json(ApprovalLimits::shown(rules)?))

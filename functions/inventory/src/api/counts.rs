@@ -11,11 +11,12 @@ use inventory::counts::{CountStep, NewCount};
 use inventory::{LocationId, MAX_UNITS, Sku};
 use serde::{Deserialize, Serialize};
 use web::{
-    Allowed, Caller, ETag, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams, Path, Problem, Validation,
+    Allowed, Caller, ETag, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams, Path, Problem, Reach,
+    Validation, Within,
 };
 
 use super::adjustments::{ApprovalLimits, Decision};
-use super::{Admins, Api, Request, Staff, check_range, problems, shown, start};
+use super::{Admins, Api, Request, Staff, check_range, done_at, problems, seen_at, shown, start};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(begin, list, get_one, act, decide, rules, set_rules))]
@@ -135,41 +136,52 @@ fn view(count: Count, caller: &Caller) -> (ETag, Json<CountView>) {
         (status = 422, description = "`idempotency_key_reused`")))]
 async fn begin(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     key: IdempotencyKey,
     Json(CountInput { location, items, blind, tolerance }): Json<CountInput>,
 ) -> Result<(StatusCode, (ETag, Json<CountView>)), Problem> {
+    done_at(&reach, &location)?;
     let mut validation = Validation::default();
     check_range(&mut validation, "/tolerance", tolerance, 0, MAX_UNITS);
     validation.finish()?;
-    let id = CountId::derive(&Request::new(&caller, &key).parts());
+    let id = CountId::derive(&Request::new((&caller, &reach), &key).parts());
     let new = NewCount { id, location, items, blind, tolerance };
     let count = api.counts.start(&caller.tenant, &new).await.map_err(|error| problems::count(&error))?;
     Ok((StatusCode::CREATED, view(count, &caller)))
 }
 
-/// The counts that are under way, oldest first.
+/// The counts that are under way, by id. A page may have fewer than `limit` and yet go on: see `next`.
 #[utoipa::path(get, path = "/inventory/v1/counts", params(PageParams),
     responses((status = 200, body = Page<CountView>)))]
 async fn list(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     list: List<NoFilter>,
 ) -> Result<Json<Page<CountView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     let page = api.counts.open(&caller.tenant, start(&listing)?, listing.limit()).await;
-    Ok(shown(&listing, page.map_err(|error| problems::table(&error))?, |count| CountView::of(count, &caller.principal)))
+    let mut page = page.map_err(|error| problems::table(&error))?;
+    page.items.retain(|count| reach.contains(count.location.as_str()));
+    Ok(shown(&listing, page, |count| CountView::of(count, &caller.principal)))
 }
 
 impl Api {
-    async fn count(&self, tenant: &kernel::TenantId, id: CountId) -> Result<Count, Problem> {
+    async fn count(&self, tenant: &kernel::TenantId, reach: &Reach, id: CountId) -> Result<Count, Problem> {
         let found = self.counts.count(tenant, id).await.map_err(|error| problems::table(&error))?;
-        found.ok_or_else(Problem::not_found)
+        let found = found.ok_or_else(Problem::not_found)?;
+        seen_at(reach, &found.location)?;
+        Ok(found)
     }
 
     /// Takes a step of a count that the caller has seen.
-    async fn step_count(&self, caller: &Caller, id: CountId, known: &IfMatch, step: &CountStep) -> Shown {
-        let version = self.count(&caller.tenant, id).await?.version;
+    async fn step_count(
+        &self,
+        (caller, reach): (&Caller, &Reach),
+        id: CountId,
+        known: &IfMatch,
+        step: &CountStep,
+    ) -> Shown {
+        let version = self.count(&caller.tenant, reach, id).await?.version;
         known.check(ETag(version))?;
         let after = self.counts.step(&caller.tenant, &caller.principal, (id, version), step).await;
         Ok(view(after.map_err(|error| problems::count(&error))?, caller))
@@ -179,8 +191,12 @@ impl Api {
 /// One count.
 #[utoipa::path(get, path = "/inventory/v1/counts/{id}", params(("id" = String, Path,)),
     responses((status = 200, body = CountView)))]
-async fn get_one(State(api): State<Arc<Api>>, Allowed(caller, _): Allowed<Staff>, Path(id): Path<CountId>) -> Shown {
-    Ok(view(api.count(&caller.tenant, id).await?, &caller))
+async fn get_one(
+    State(api): State<Arc<Api>>,
+    Within(caller, reach, _): Within<Staff>,
+    Path(id): Path<CountId>,
+) -> Shown {
+    Ok(view(api.count(&caller.tenant, &reach, id).await?, &caller))
 }
 
 /// What happens to a count.
@@ -231,13 +247,13 @@ impl CountAction {
         (status = 412, description = "`stale_version`"), (status = 422, description = "`unknown_item`")))]
 async fn act(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     known: IfMatch,
     Path(id): Path<CountId>,
     Json(action): Json<CountAction>,
 ) -> Shown {
     let step = action.check()?;
-    api.step_count(&caller, id, &known, &step).await
+    api.step_count((&caller, &reach), id, &known, &step).await
 }
 
 /// Somebody who did not count approves a count that waits, so that it is posted, or has it counted from the beginning.
@@ -247,19 +263,19 @@ async fn act(
         (status = 412, description = "`stale_version`")))]
 async fn decide(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Admins>,
+    Within(caller, reach, _): Within<Admins>,
     known: IfMatch,
     Path(id): Path<CountId>,
     Json(Decision { approve }): Json<Decision>,
 ) -> Shown {
-    api.step_count(&caller, id, &known, &CountStep::Decide { approve }).await
+    api.step_count((&caller, &reach), id, &known, &CountStep::Decide { approve }).await
 }
 
 /// Above what counts need somebody who did not count.
 #[utoipa::path(get, path = "/inventory/v1/count-rules", responses((status = 200, body = ApprovalLimits)))]
 async fn rules(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, ..): Within<Staff>,
 ) -> Result<Json<ApprovalLimits>, Problem> {
     let rules = api.counts.rules(&caller.tenant).await.map_err(|error| problems::table(&error))?;
     Ok(Json(ApprovalLimits::shown(rules)?))

@@ -8,7 +8,7 @@ use axum::routing::get;
 use inventory::kit::Kit;
 use inventory::{LocationId, Sku};
 use serde::{Deserialize, Serialize};
-use web::{Allowed, Json, Path, Problem, Query};
+use web::{Allowed, Json, Path, Problem, Query, Within};
 
 use super::{ReservationsApi, Staff, problems};
 
@@ -82,16 +82,17 @@ struct At {
     location: Option<LocationId>,
 }
 
-/// A kit, and how many of it can be sold.
+/// A kit, and how many of it can be sold: none where the caller may not see the location, unsaid where not all are seen.
 #[utoipa::path(get, path = "/inventory/v1/kits/{sku}", params(("sku" = String, Path,), At),
     responses((status = 200, body = KitView)))]
 async fn get_one(
     State(api): State<Arc<ReservationsApi>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Path(sku): Path<Sku>,
     Query(At { location }): Query<At>,
 ) -> Result<Json<KitView>, Problem> {
     let found = api.reservations.kit(&caller.tenant, location.as_ref(), &sku).await;
     let (kit, sellable) = found.map_err(|error| problems::table(&error))?.ok_or_else(Problem::not_found)?;
-    Ok(Json(KitView::new(kit, Some(sellable))))
+    let is_seen = location.as_ref().map_or(reach.is_everywhere(), |at| reach.contains(at.as_str()));
+    Ok(Json(KitView::new(kit, if is_seen { Some(sellable) } else { location.map(|_| 0) })))
 }

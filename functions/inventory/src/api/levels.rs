@@ -11,13 +11,13 @@ use inventory::{Company, Level, LocationId, MAX_UNITS, Sku};
 use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use web::{
-    Allowed, Batch, BatchAnswer, ETag, IfMatch, Json, List, NoFilter, Page, PageParams, Path, Problem, Query,
-    Validation,
+    Batch, BatchAnswer, ETag, IfMatch, Json, List, NoFilter, Page, PageParams, Path, Problem, Query, Reach, Validation,
+    Within,
 };
 
 use super::amounts::AmountView;
 use super::views::{BalancesView, EntryView, LevelView};
-use super::{Api, Staff, check_range, problems, seen, shown, start};
+use super::{Api, Staff, check_range, done_at, problems, seen, seen_at, shown, start};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(list, look_up, get_one, ledger, balances, set_backorder, shards, set_shards))]
@@ -38,8 +38,9 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
 type Place = Path<(LocationId, Sku)>;
 
 impl Api {
-    /// A level the location holds or held.
-    async fn known_level(&self, tenant: &TenantId, at: (&LocationId, &Sku)) -> Result<Level, Problem> {
+    /// A level the location holds or held, if the caller may see the location.
+    async fn known_level(&self, tenant: &TenantId, reach: &Reach, at: (&LocationId, &Sku)) -> Result<Level, Problem> {
+        seen_at(reach, at.0)?;
         let level = self.inventory.level(tenant, at.0, at.1).await.map_err(|error| problems::table(&error))?;
         Some(level).filter(|level| level.version > 0).ok_or_else(Problem::not_found)
     }
@@ -62,11 +63,14 @@ struct LevelFilter {
     responses((status = 200, body = Page<LevelView>)))]
 async fn list(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     list: List<LevelFilter>,
 ) -> Result<Json<Page<LevelView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     let (at, limit) = (&listing.filter().location, listing.limit());
+    if !reach.contains(at.as_str()) {
+        return Ok(Json(listing.page(Vec::new(), None)));
+    }
     let page = api.inventory.levels(&caller.tenant, at, start(&listing)?, limit).await;
     Ok(shown(&listing, page.map_err(|error| problems::table(&error))?, LevelView::from))
 }
@@ -86,14 +90,14 @@ struct LevelKey {
     responses((status = 200, body = BatchAnswer)))]
 async fn look_up(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Json(batch): Json<Batch>,
 ) -> Result<Json<BatchAnswer>, Problem> {
     let tenant = &caller.tenant;
     let row = |_, key: LevelKey| {
-        let api = &api;
+        let (api, reach) = (&api, &reach);
         async move {
-            let level = api.known_level(tenant, (&key.location, &key.sku)).await?;
+            let level = api.known_level(tenant, reach, (&key.location, &key.sku)).await?;
             Ok((StatusCode::OK, LevelView::from(level)))
         }
     };
@@ -120,10 +124,10 @@ struct ValuedLevel {
     responses((status = 200, body = ValuedLevel), (status = 404, description = "The location never held it")))]
 async fn get_one(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Path((location, sku)): Place,
 ) -> Result<(ETag, Json<ValuedLevel>), Problem> {
-    let level = api.known_level(&caller.tenant, (&location, &sku)).await?;
+    let level = api.known_level(&caller.tenant, &reach, (&location, &sku)).await?;
     let (cost, tag) = (level.cost, ETag(level.version));
     let company = if cost.is_some() { api.company_of(&caller.tenant, &location).await? } else { None };
     let (value, unit_cost) = cost.zip(company).map_or((None, None), |(cost, company)| {
@@ -139,13 +143,13 @@ async fn get_one(
     responses((status = 200, body = Page<EntryView>)))]
 async fn ledger(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Path((location, sku)): Place,
     list: List<NoFilter>,
 ) -> Result<Json<Page<EntryView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     let (tenant, start) = (&caller.tenant, start(&listing)?);
-    api.known_level(tenant, (&location, &sku)).await?;
+    api.known_level(tenant, &reach, (&location, &sku)).await?;
     let page = api.inventory.ledger(tenant, &location, &sku, start, listing.limit()).await;
     let page = page.map_err(|error| problems::table(&error))?;
     let currency = api.company_of(tenant, &location).await?.map(|company| company.currency);
@@ -182,15 +186,16 @@ struct AsOf {
     responses((status = 200, body = AsOf)))]
 async fn balances(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Path((location, sku)): Place,
     Query(instant): Query<Instant>,
 ) -> Result<Json<AsOf>, Problem> {
+    seen_at(&reach, &location)?;
     let (tenant, at) = (&caller.tenant, instant.at.unwrap_or_else(|| api.clock.now()));
     let found = api.inventory.as_of(tenant, (&location, &sku), at, instant.sequence).await;
     let found = found.map_err(|error| problems::table(&error))?;
     if found.is_none() {
-        api.known_level(tenant, (&location, &sku)).await?;
+        api.known_level(tenant, &reach, (&location, &sku)).await?;
     }
     let value = found.as_ref().and_then(|entry| entry.value).map(|value| value.after);
     let company = if value.is_some() { api.company_of(tenant, &location).await? } else { None };
@@ -213,11 +218,12 @@ struct BackorderLimit {
     responses((status = 200, body = LevelView), (status = 412, description = "`stale_version`")))]
 async fn set_backorder(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     known: IfMatch,
     Path((location, sku)): Place,
     Json(BackorderLimit { units }): Json<BackorderLimit>,
 ) -> Result<(ETag, Json<LevelView>), Problem> {
+    done_at(&reach, &location)?;
     let mut validation = Validation::default();
     check_range(&mut validation, "/units", units, 0, MAX_UNITS);
     validation.finish()?;
@@ -257,9 +263,10 @@ impl Api {
     responses((status = 200, body = Shards)))]
 async fn shards(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Path((location, sku)): Place,
 ) -> Result<Json<Shards>, Problem> {
+    seen_at(&reach, &location)?;
     let item = api.inventory.hot_item(&caller.tenant, &location, &sku).await;
     let item = item.map_err(|error| problems::table(&error))?.ok_or_else(Problem::not_found)?;
     api.spread(&caller.tenant, &item).await
@@ -271,10 +278,11 @@ async fn shards(
     responses((status = 200, body = Shards)))]
 async fn set_shards(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Path((location, sku)): Place,
     Json(NewShards { shards }): Json<NewShards>,
 ) -> Result<Json<Shards>, Problem> {
+    done_at(&reach, &location)?;
     let mut validation = Validation::default();
     check_range(&mut validation, "/shards", shards.into(), 0, MAX_SHARDS.into());
     validation.finish()?;

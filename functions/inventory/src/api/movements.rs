@@ -32,11 +32,11 @@ use inventory::{Company, Condition, LocationId, MAX_UNITS, Movement, Sku};
 use kernel::{Currency, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use web::{Allowed, Batch, BatchAnswer, FieldError, IdempotencyKey, Json, Path, Problem, Validation};
+use web::{Batch, BatchAnswer, FieldError, IdempotencyKey, Json, Path, Problem, Validation, Within};
 
 use super::amounts::{Amount, UNIT_DECIMALS};
 use super::views::EntryView;
-use super::{Api, REPLAYED, Request, Staff, check_range, check_text, check_units, problems};
+use super::{Api, REPLAYED, Request, Staff, check_range, check_text, check_units, done_at, problems, seen_at};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(post_one, post_many, get_one))]
@@ -274,6 +274,7 @@ impl Api {
         request: &Request<'_>,
         input: MovementInput,
     ) -> Result<(MovementView, bool), Problem> {
+        done_at(request.reach, &input.location)?;
         input.check()?;
         let (tenant, MovementInput { location, sku, .. }) = (&request.caller.tenant, &input);
         let company = self.company_of(tenant, location).await?;
@@ -326,11 +327,11 @@ impl Api {
         (status = 422, description = "`idempotency_key_reused`, `wrong_currency`, `amount_too_large`, `negative_cost`, `receipt_needed`, `not_left_with`, `stock_out_of_range`")))]
 async fn post_one(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     key: IdempotencyKey,
     Json(input): Json<MovementInput>,
 ) -> Result<Response, Problem> {
-    let (view, replayed) = api.post_movement(&Request::new(&caller, &key), input).await?;
+    let (view, replayed) = api.post_movement(&Request::new((&caller, &reach), &key), input).await?;
     let created = (StatusCode::CREATED, Json(view));
     Ok(if replayed { ([REPLAYED], created).into_response() } else { created.into_response() })
 }
@@ -341,12 +342,12 @@ async fn post_one(
     responses((status = 200, body = BatchAnswer)))]
 async fn post_many(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     key: IdempotencyKey,
     Json(batch): Json<Batch>,
 ) -> Result<Json<BatchAnswer>, Problem> {
     let row = |index, input: MovementInput| {
-        let (api, request) = (&api, Request::row(&caller, &key, index));
+        let (api, request) = (&api, Request::row((&caller, &reach), &key, index));
         async move {
             let (view, replayed) = api.post_movement(&request, input).await?;
             Ok((if replayed { StatusCode::OK } else { StatusCode::CREATED }, view))
@@ -360,11 +361,12 @@ async fn post_many(
     responses((status = 200, body = MovementView)))]
 async fn get_one(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Path(id): Path<MovementId>,
 ) -> Result<Json<MovementView>, Problem> {
     let posted = api.movements.movement(&caller.tenant, id).await.map_err(|error| problems::table(&error))?;
     let posted = posted.ok_or_else(Problem::not_found)?;
+    seen_at(&reach, &posted.asked.location)?;
     let company = api.company_of(&caller.tenant, &posted.asked.location).await?;
     Ok(Json(MovementView::new(posted, company.map(|company| company.currency))))
 }

@@ -14,11 +14,13 @@ use http::StatusCode;
 use inventory::reservation::{Line, MAX_SECONDS, Reservation, ReservationId, State as ReservationState, Step, Wanted};
 use inventory::reservations::{Reserve, Reserved};
 use inventory::{LocationId, Sku};
-use kernel::Timestamp;
+use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
-use web::{Allowed, Batch, BatchAnswer, ETag, IdempotencyKey, IfMatch, Json, Path, Problem, Validation};
+use web::{Batch, BatchAnswer, ETag, IdempotencyKey, IfMatch, Json, Path, Problem, Reach, Validation, Within};
 
-use super::{REPLAYED, Request, ReservationsApi, Staff, check_range, check_text, check_units, problems};
+use super::{
+    REPLAYED, Request, ReservationsApi, Staff, check_range, check_text, check_units, done_at, problems, seen_at,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(reserve, reserve_many, get_one, act))]
@@ -145,7 +147,16 @@ impl NewReservation {
 }
 
 impl ReservationsApi {
+    /// One the caller may see every location of.
+    async fn reservation(&self, tenant: &TenantId, reach: &Reach, id: ReservationId) -> Result<Reservation, Problem> {
+        let found = self.reservations.reservation(tenant, id).await.map_err(|error| problems::table(&error))?;
+        let found = found.ok_or_else(Problem::not_found)?;
+        found.lines.iter().try_for_each(|line| seen_at(reach, &line.location))?;
+        Ok(found)
+    }
+
     async fn reserve(&self, request: &Request<'_>, new: NewReservation) -> Result<(StatusCode, ReservedView), Problem> {
+        new.lines.iter().try_for_each(|line| done_at(request.reach, &line.location))?;
         new.check()?;
         let NewReservation { lines, seconds, partial, source } = new;
         let wanted = |ReservationLine { location, sku, quantity }| Wanted { location, sku, quantity };
@@ -167,11 +178,11 @@ impl ReservationsApi {
         (status = 409, description = "`insufficient_stock` with `shortages`, `exists_with_different_<field>`")))]
 async fn reserve(
     State(api): State<Arc<ReservationsApi>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     key: IdempotencyKey,
     Json(new): Json<NewReservation>,
 ) -> Result<Response, Problem> {
-    let (status, view) = api.reserve(&Request::new(&caller, &key), new).await?;
+    let (status, view) = api.reserve(&Request::new((&caller, &reach), &key), new).await?;
     let answer = (status, ETag(view.reservation.version), Json(view));
     Ok(if status == StatusCode::OK { ([REPLAYED], answer).into_response() } else { answer.into_response() })
 }
@@ -182,12 +193,12 @@ async fn reserve(
     responses((status = 200, body = BatchAnswer)))]
 async fn reserve_many(
     State(api): State<Arc<ReservationsApi>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     key: IdempotencyKey,
     Json(batch): Json<Batch>,
 ) -> Result<Json<BatchAnswer>, Problem> {
     let row = |index, new: NewReservation| {
-        let (api, request) = (&api, Request::row(&caller, &key, index));
+        let (api, request) = (&api, Request::row((&caller, &reach), &key, index));
         async move { api.reserve(&request, new).await }
     };
     Ok(Json(batch.run(row).await?))
@@ -198,11 +209,10 @@ async fn reserve_many(
     responses((status = 200, body = ReservationView)))]
 async fn get_one(
     State(api): State<Arc<ReservationsApi>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Path(id): Path<ReservationId>,
 ) -> Result<(ETag, Json<ReservationView>), Problem> {
-    let found = api.reservations.reservation(&caller.tenant, id).await.map_err(|error| problems::table(&error))?;
-    let found = found.ok_or_else(Problem::not_found)?;
+    let found = api.reservation(&caller.tenant, &reach, id).await?;
     Ok((ETag(found.version), Json(found.into())))
 }
 
@@ -225,7 +235,7 @@ enum ReservationAction {
         (status = 412, description = "`stale_version`")))]
 async fn act(
     State(api): State<Arc<ReservationsApi>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     known: IfMatch,
     Path(id): Path<ReservationId>,
     Json(action): Json<ReservationAction>,
@@ -236,8 +246,7 @@ async fn act(
         ReservationAction::Extend { seconds } => Step::Extend(seconds),
     };
     let tenant = &caller.tenant;
-    let found = api.reservations.reservation(tenant, id).await.map_err(|error| problems::table(&error))?;
-    let found = found.ok_or_else(Problem::not_found)?;
+    let found = api.reservation(tenant, &reach, id).await?;
     if !matches!(found.apply(step, api.clock.now()), Ok(None)) {
         known.check(ETag(found.version))?;
     }

@@ -1,4 +1,7 @@
 //! `/inventory/v1/transfers`: goods on their way from one location to another.
+//!
+//! Whoever is bound to some locations sees a transfer that has one of them at either end, may draft one (it moves nothing), and
+//! may take the steps that change the stock of their own locations only.
 
 use std::sync::Arc;
 
@@ -9,9 +12,11 @@ use http::StatusCode;
 use inventory::transfer::{Leftover, Transfer, TransferId, TransferLine, TransferState, TransferStep};
 use inventory::{LocationId, Sku};
 use serde::{Deserialize, Serialize};
-use web::{Allowed, ETag, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams, Path, Problem, Validation};
+use web::{
+    ETag, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams, Path, Problem, Reach, Validation, Within,
+};
 
-use super::{Api, Request, Staff, check_units, problems, shown, start};
+use super::{Api, Request, Staff, check_units, done_at, problems, shown, start};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(draft, list, get_one, act))]
@@ -104,6 +109,25 @@ impl From<Transfer> for TransferView {
     }
 }
 
+/// Whether one end of a transfer is a location of the caller.
+fn has_end(reach: &Reach, from: &LocationId, to: &LocationId) -> bool {
+    [from, to].into_iter().any(|end| reach.contains(end.as_str()))
+}
+
+/// 403 unless the caller may act wherever the step changes stock. What is on the way may end at either end.
+fn may_take(reach: &Reach, step: &TransferStep, transfer: &Transfer) -> Result<(), Problem> {
+    let Transfer { from, to, state, .. } = transfer;
+    match step {
+        TransferStep::Approve | TransferStep::Send => done_at(reach, from),
+        TransferStep::Receive(_) => done_at(reach, to),
+        TransferStep::End(_) if *state == TransferState::InTransit => {
+            done_at(reach, from)?;
+            done_at(reach, to)
+        }
+        TransferStep::End(_) => done_at(reach, from),
+    }
+}
+
 type Shown = Result<(ETag, Json<TransferView>), Problem>;
 
 fn view(transfer: Transfer) -> (ETag, Json<TransferView>) {
@@ -117,42 +141,51 @@ fn view(transfer: Transfer) -> (ETag, Json<TransferView>) {
         (status = 422, description = "`different_companies`, `idempotency_key_reused`")))]
 async fn draft(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     key: IdempotencyKey,
     Json(NewTransfer { from, to, lines }): Json<NewTransfer>,
 ) -> Result<(StatusCode, (ETag, Json<TransferView>)), Problem> {
-    let id = TransferId::derive(&Request::new(&caller, &key).parts());
+    let id = TransferId::derive(&Request::new((&caller, &reach), &key).parts());
+    if !has_end(&reach, &from, &to) {
+        return Err(Problem::forbidden());
+    }
     let draft = Transfer::draft(id, from, to, &units(lines)?);
     let draft = draft.map_err(|refused| problems::transfer(&refused.into()))?;
     let drafted = api.transfers.draft(&caller.tenant, draft).await;
     Ok((StatusCode::CREATED, view(drafted.map_err(|error| problems::transfer(&error))?)))
 }
 
-/// The transfers that are under way, oldest first.
+/// The transfers that are under way, by id. A page may have fewer than `limit` and yet go on: see `next`.
 #[utoipa::path(get, path = "/inventory/v1/transfers", params(PageParams),
     responses((status = 200, body = Page<TransferView>)))]
 async fn list(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     list: List<NoFilter>,
 ) -> Result<Json<Page<TransferView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     let page = api.transfers.open(&caller.tenant, start(&listing)?, listing.limit()).await;
-    Ok(shown(&listing, page.map_err(|error| problems::table(&error))?, TransferView::from))
+    let mut page = page.map_err(|error| problems::table(&error))?;
+    page.items.retain(|transfer| has_end(&reach, &transfer.from, &transfer.to));
+    Ok(shown(&listing, page, TransferView::from))
 }
 
 impl Api {
-    async fn transfer(&self, tenant: &kernel::TenantId, id: TransferId) -> Result<Transfer, Problem> {
+    async fn transfer(&self, tenant: &kernel::TenantId, reach: &Reach, id: TransferId) -> Result<Transfer, Problem> {
         let found = self.transfers.transfer(tenant, id).await.map_err(|error| problems::table(&error))?;
-        found.ok_or_else(Problem::not_found)
+        found.filter(|found| has_end(reach, &found.from, &found.to)).ok_or_else(Problem::not_found)
     }
 }
 
 /// One transfer.
 #[utoipa::path(get, path = "/inventory/v1/transfers/{id}", params(("id" = String, Path,)),
     responses((status = 200, body = TransferView)))]
-async fn get_one(State(api): State<Arc<Api>>, Allowed(caller, _): Allowed<Staff>, Path(id): Path<TransferId>) -> Shown {
-    Ok(view(api.transfer(&caller.tenant, id).await?))
+async fn get_one(
+    State(api): State<Arc<Api>>,
+    Within(caller, reach, _): Within<Staff>,
+    Path(id): Path<TransferId>,
+) -> Shown {
+    Ok(view(api.transfer(&caller.tenant, &reach, id).await?))
 }
 
 /// What happens to a transfer.
@@ -181,7 +214,7 @@ enum TransferAction {
         (status = 412, description = "`stale_version`"), (status = 422, description = "`unknown_item`")))]
 async fn act(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     known: IfMatch,
     Path(id): Path<TransferId>,
     Json(action): Json<TransferAction>,
@@ -192,7 +225,9 @@ async fn act(
         TransferAction::Receive { lines } => TransferStep::Receive(units(lines)?),
         TransferAction::End { leftover } => TransferStep::End(leftover),
     };
-    let version = api.transfer(&caller.tenant, id).await?.version;
+    let transfer = api.transfer(&caller.tenant, &reach, id).await?;
+    may_take(&reach, &step, &transfer)?;
+    let version = transfer.version;
     known.check(ETag(version))?;
     let after = api.transfers.step(&caller.tenant, &caller.principal, (id, version), &step).await;
     Ok(view(after.map_err(|error| problems::transfer(&error))?))

@@ -14,10 +14,10 @@ use kernel::{Currency, TenantId, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use table::Position;
-use web::{Allowed, FieldError, Json, List, PageParams, Path, Problem};
+use web::{Allowed, FieldError, Json, List, PageParams, Path, Problem, Within};
 
 use super::amounts::AmountView;
-use super::{Admins, Api, Staff, problems};
+use super::{Admins, Api, Staff, problems, seen_at};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(valuation, create_company, get_company, assign, company_of))]
@@ -111,7 +111,7 @@ struct Next {
     responses((status = 200, body = Valuation)))]
 async fn valuation(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     list: List<Scope>,
 ) -> Result<Json<Valuation>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
@@ -119,6 +119,9 @@ async fn valuation(
     let next: Option<Next> = listing.start(|bytes| serde_json::from_slice(bytes))?;
     let at = next.as_ref().map(|next| next.at).or(*at).unwrap_or_else(|| api.clock.now());
     match (company, sku, location) {
+        (Some(_), _, None) if !reach.is_everywhere() => {
+            Err(Problem::forbidden().detail("You may value your own locations: give `location`."))
+        }
         (Some(company), sku, None) => {
             let so_far = next.map(|next| serde_json::from_slice(&next.position)).transpose();
             let mut so_far = so_far.map_err(|_| Problem::bad_request("invalid_cursor"))?.unwrap_or_default();
@@ -129,6 +132,10 @@ async fn valuation(
             let next = next.and_then(|next| serde_json::to_vec(&next).ok());
             valuation.next = listing.page(Vec::<ValueRow>::new(), next.as_deref()).next;
             Ok(Json(valuation))
+        }
+        (None, None, Some(location)) if !reach.contains(location.as_str()) => {
+            let page = listing.page(Vec::new(), None);
+            Ok(Json(Valuation { at, items: page.items, on_the_way: None, total: None, next: page.next }))
         }
         (None, None, Some(location)) => {
             let start = next.map(|next| Position::from_bytes(&next.position)).transpose();
@@ -274,9 +281,10 @@ async fn assign(
     responses((status = 200, body = StockCompany)))]
 async fn company_of(
     State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Staff>,
+    Within(caller, reach, _): Within<Staff>,
     Path(location): Path<LocationId>,
 ) -> Result<Json<StockCompany>, Problem> {
+    seen_at(&reach, &location)?;
     let company = api.company_of(&caller.tenant, &location).await?.ok_or_else(Problem::not_found)?;
     Ok(Json(company.into()))
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use table::Table;
 pub(crate) use testkit::Answer;
 use testkit::{FixedSecret, LocalDynamo};
-use web::Cors;
+use web::{Cors, Reach};
 
 use crate::{Api, ReservationsApi};
 
@@ -66,6 +66,12 @@ impl World {
 
     pub(crate) async fn send(&self, caller: Option<(&str, &str)>, request: Request<Body>) -> Answer {
         self.send_as(tenant(), caller, request).await
+    }
+
+    /// As somebody who may do this at some locations only.
+    pub(crate) async fn send_within(&self, reach: &str, mut request: Request<Body>) -> Answer {
+        request.extensions_mut().insert(reach.parse::<Reach>().unwrap());
+        self.send(Some(ADMIN), request).await
     }
 
     pub(crate) async fn send_as(
