@@ -36,6 +36,8 @@ use documents::jobs::Jobs;
 use kernel::TenantId;
 use messaging::EventHandler;
 use runtime::{Building, Context, InitError, Job, Roots, Task, settings};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
 use shopify::breaker::store::Circuits;
 use shopify::client::Client;
 use shopify::connect::Connector;
@@ -116,8 +118,8 @@ settings! {
     struct ConnectorSettings {
         /// Whose stack.
         tenant: TenantId = "TENANT",
-        /// Where this API is for merchants and stores, without a path.
-        public_url: String = "PUBLIC_URL",
+        /// Name of the secret that says where this API is.
+        provider: String = "PROVIDER_SETTINGS",
     }
 }
 
@@ -165,6 +167,13 @@ pub fn on_change(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
     })
 }
 
+/// What is read of the settings of the identity provider.
+#[derive(Deserialize)]
+struct Issuer {
+    /// Of the issuer, which is this API's `/access`.
+    url: String,
+}
+
 /// What calls stores.
 struct Caller {
     table: Table,
@@ -193,11 +202,14 @@ fn caller(context: &'static Context, patience: Duration) -> Result<Caller, InitE
 #[must_use]
 pub fn connections(context: &'static Context) -> Building<Router> {
     Box::pin(async move {
-        let ConnectorSettings { tenant, public_url } = context.settings()?;
+        let ConnectorSettings { tenant, provider } = context.settings()?;
+        let json = context.secret(provider)?.read().await.map_err(InitError::other)?;
+        let Issuer { url } = serde_json::from_str(json.expose_secret()).map_err(InitError::other)?;
+        let url = url.strip_suffix("/access").ok_or_else(|| InitError::other("the issuer's URL ends in /access"))?;
         let Caller { table, app, base_url, tokens, transport, client } = caller(context, PATIENCE)?;
         let clock = context.clock();
         let connector = Connector {
-            app: Credentials { redirect_uri: format!("{public_url}/v1/connections/shopify/callback"), ..app },
+            app: Credentials { redirect_uri: format!("{url}/v1/connections/shopify/callback"), ..app },
             installs: Installs::new(table.clone(), clock.clone()),
             stores: Stores::new(table.clone()),
             documents: Documents::new(table, clock.clone()),
@@ -206,7 +218,7 @@ pub fn connections(context: &'static Context) -> Building<Router> {
             transport,
             clock,
             base_url,
-            webhooks: webhooks(&public_url),
+            webhooks: webhooks(url),
         };
         Ok(connections_router(Arc::new(Api { tenant, connector })))
     })
