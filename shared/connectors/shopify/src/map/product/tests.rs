@@ -124,7 +124,7 @@ proptest! {
             "admin_graphql_api_id": format!("gid://shopify/ProductVariant/{at}"), "sku": variant["sku"], "price": variant["price"],
             "option1": variant["optionValues"][0]["name"],
         })).collect();
-        let tags: Vec<&str> = input["tags"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let tags: Vec<&str> = input["tags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let webhook = json!({
             "admin_graphql_api_id": "gid://shopify/Product/1", "title": input["title"], "body_html": input["descriptionHtml"],
             "vendor": input["vendor"], "product_type": input["productType"], "status": "draft", "tags": tags.join(", "),
