@@ -159,10 +159,8 @@ async fn refused(file: &str, described: &File, part: &str, cursor: Option<&str>)
 }
 
 fn code(report: &Report) -> &str {
-    match &report.outcome {
-        Outcome::Rejected { code, .. } => code,
-        _ => report.outcome.class().as_str(),
-    }
+    let Outcome::Rejected { code, .. } = &report.outcome else { panic!("{report:?}") };
+    code
 }
 
 #[tokio::test]
