@@ -75,12 +75,6 @@ pub const CATALOGUE: &[Permission] = &[
         ],
     ),
     permission(
-        "connectors:register",
-        "say that a connector is there, what it takes, and that it goes",
-        &["PUT /v1/connectors/{name}", "DELETE /v1/connectors/{name}", "POST /v1/connectors/{name}/heartbeat"],
-    ),
-    permission("customers:read", "see everything kept about a buyer", &["GET /sales/v1/customers/{customer}/export"]),
-    permission(
         "connections:read",
         "see which stores are connected",
         &["GET /v1/connections/shopify", "GET /v1/connections/shopify/{shop}"],
@@ -94,6 +88,12 @@ pub const CATALOGUE: &[Permission] = &[
             "DELETE /v1/connections/shopify/{shop}",
         ],
     ),
+    permission(
+        "connectors:register",
+        "say that a connector is there, what it takes, and that it goes",
+        &["PUT /v1/connectors/{name}", "DELETE /v1/connectors/{name}", "POST /v1/connectors/{name}/heartbeat"],
+    ),
+    permission("customers:read", "see everything kept about a buyer", &["GET /sales/v1/customers/{customer}/export"]),
     permission("customers:write", "forget a buyer", &["POST /sales/v1/customers/{customer}/erasure"]),
     permission("dashboards:read", "open dashboards in the portal", &["POST /v1/me/dashboards/{id}/url"]),
     permission(
