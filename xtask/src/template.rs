@@ -54,8 +54,7 @@ const STATE_MACHINE: &str = "AWS::Serverless::StateMachine";
 pub(crate) fn local(template: &Path, binaries: &Path) -> anyhow::Result<Value> {
     let mut template = packaged(template, binaries)?;
     let resources = resources(&mut template)?;
-    let added = routes::of(resources)?;
-    resources.extend(added);
+    routes::put(resources)?;
     resources.values_mut().filter_map(|resource| resource.pointer_mut("/Properties/Policies")).for_each(allow_batches);
     Ok(template)
 }

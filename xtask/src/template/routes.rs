@@ -1,4 +1,5 @@
-//! The `ApiGatewayV2` resources that a template's `HttpApi` events amount to.
+//! The `ApiGatewayV2` resources that a template's `HttpApi` events amount to, in their place: SAM would make a permission of
+//! each event besides, and with the routes that is more than the 500 resources a stack may have.
 //!
 //! Only what this project's templates use is understood: Lambda authorizers with simple responses, identified by
 //! headers and context. Anything else is refused by name rather than deployed without its authorizer.
@@ -6,8 +7,22 @@
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Map, Value, json};
 
-/// Authorizers, integrations and routes of all HTTP APIs among `resources`.
-pub(super) fn of(resources: &Map<String, Value>) -> anyhow::Result<Map<String, Value>> {
+/// Puts authorizers, integrations, permissions and routes of all HTTP APIs in the place of their events.
+pub(super) fn put(resources: &mut Map<String, Value>) -> anyhow::Result<()> {
+    let made = of(resources)?;
+    for (_, resource) in resources.iter_mut().filter(|(_, resource)| resource["Type"] == FUNCTION) {
+        if let Some(events) = resource["Properties"]["Events"].as_object_mut() {
+            events.retain(|_, event| event["Type"] != HTTP_API_EVENT);
+        }
+    }
+    resources.extend(made);
+    Ok(())
+}
+
+const FUNCTION: &str = "AWS::Serverless::Function";
+const HTTP_API_EVENT: &str = "HttpApi";
+
+fn of(resources: &Map<String, Value>) -> anyhow::Result<Map<String, Value>> {
     let mut added = Map::new();
     for (api, resource) in of_type(resources, "AWS::Serverless::HttpApi") {
         for (name, authorizer) in object(&resource["Properties"]["Auth"]["Authorizers"]) {
@@ -16,14 +31,15 @@ pub(super) fn of(resources: &Map<String, Value>) -> anyhow::Result<Map<String, V
             added.insert(authorizer_id(api, name), made);
         }
     }
-    for (function, resource) in of_type(resources, "AWS::Serverless::Function") {
+    for (function, resource) in of_type(resources, FUNCTION) {
         for (event, definition) in object(&resource["Properties"]["Events"]) {
-            if definition["Type"] == "HttpApi" {
+            if definition["Type"] == HTTP_API_EVENT {
                 let properties = &definition["Properties"];
                 let (api, made) = route(resources, function, properties)
                     .with_context(|| format!("the event {event} of {function} is no route"))?;
                 added.insert(format!("{function}{event}LocalRoute"), made);
                 added.insert(integration_id(function), integration(api, function));
+                added.insert(format!("{function}LocalPermission"), permission(function));
             }
         }
     }
@@ -83,6 +99,18 @@ fn integration(api: &str, function: &str) -> Value {
             "IntegrationType": "AWS_PROXY",
             "IntegrationUri": invocation(function),
             "PayloadFormatVersion": "2.0",
+        }
+    })
+}
+
+/// For the API's authorizer and its routes alike.
+fn permission(function: &str) -> Value {
+    json!({
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": { "Ref": function },
+            "Principal": "apigateway.amazonaws.com",
         }
     })
 }

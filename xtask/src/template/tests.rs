@@ -71,6 +71,8 @@ fn events_become_routes_with_their_authorizer() {
     let health = &resources["BooksHealthLocalRoute"]["Properties"];
     assert_eq!(health["RouteKey"], "GET /health");
     assert_eq!(health["AuthorizationType"], "NONE");
+    assert_eq!(resources["Books"]["Properties"]["Events"], json!({}), "or there would be a permission for each, too");
+    assert_eq!(resources["BooksLocalPermission"]["Properties"]["FunctionName"]["Ref"], "Books");
     let authorizer = &resources["ApiAccessLocalAuthorizer"]["Properties"];
     assert_eq!(authorizer["IdentitySource"], json!(["$request.header.Authorization", "$context.routeKey"]));
     assert_eq!(authorizer["AuthorizerResultTtlInSeconds"], 300);
