@@ -113,7 +113,7 @@ fn goes_out(world: &World, admin: &Api, shop: &Api) -> anyhow::Result<Book> {
 fn arrives(admin: &Api, bought: &str) -> anyhow::Result<Value> {
     let path = format!("/sales/v1/orders?channel=shopify:{SHOP}&externalId={bought}");
     wait("the order did not come in and ship", || {
-        let found = admin.get(&path)?.expect(200)?["items"][0].take();
+        let found = admin.get(&path)?.expect(200)?["items"][0].clone();
         Ok((found["status"] == "SHIPPED").then_some(found))
     })
 }
