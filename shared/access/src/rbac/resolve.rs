@@ -42,9 +42,14 @@ impl<'a> Resolver<'a> {
     /// Whether the principal may do this there.
     #[must_use]
     pub fn decides(&self, permission: &str, at: &Node) -> bool {
+        let nodes = |effect| self.nodes(permission, effect).collect();
+        self.is_within(at, &nodes(Effect::Allow), &nodes(Effect::Deny))
+    }
+
+    fn is_within(&self, at: &Node, allowed: &BTreeSet<&Node>, denied: &BTreeSet<&Node>) -> bool {
         let above = self.org.above(at);
-        let holds = |effect| self.nodes(permission, effect).any(|node| above.contains(node));
-        !holds(Effect::Deny) && holds(Effect::Allow)
+        let holds = |nodes: &BTreeSet<&Node>| nodes.iter().any(|node| above.contains(*node));
+        !holds(denied) && holds(allowed)
     }
 
     /// Where the principal may do this: for every location the same as [`Resolver::decides`].
@@ -60,7 +65,8 @@ impl<'a> Resolver<'a> {
             Node::Tenant | Node::Company(_) | Node::Franchise(_) => None,
         });
         let known = self.org.locations.keys().chain(named).cloned();
-        let (shown, hidden) = known.partition(|location| self.decides(permission, &Node::Location(location.clone())));
+        let (shown, hidden) =
+            known.partition(|location| self.is_within(&Node::Location(location.clone()), &allowed, &denied));
         if allowed.contains(&Node::Tenant) { Reach::AllBut(hidden) } else { Reach::Only(shown) }
     }
 
