@@ -94,14 +94,6 @@ impl Context {
         self.sdk().map(aws_sdk_sqs::Client::new)
     }
 
-    /// The buckets' client; ask once and keep it.
-    pub fn s3(&self) -> Result<aws_sdk_s3::Client, InitError> {
-        // Bucket names are no host names on the local stack.
-        let local = self.surroundings()?.is_local_stack();
-        let config = aws_sdk_s3::config::Builder::from(self.sdk()?).force_path_style(local).build();
-        Ok(aws_sdk_s3::Client::from_conf(config))
-    }
-
     /// The bucket with this name; ask once and keep it.
     pub fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, InitError> {
         let surroundings = self.surroundings()?;
@@ -228,7 +220,6 @@ mod tests {
         assert!(context.sdk.get().is_none());
         context.dynamodb().unwrap();
         context.sqs().unwrap();
-        context.s3().unwrap();
         let _ = context.transport(Roots::Amazon);
         assert!(context.amazon.get().is_some() && context.public.get().is_none());
     }
