@@ -255,11 +255,9 @@ fn state_machines_end_are_logged_and_watched_and_try_again() {
             assert!(!machine["Policies"].to_string().contains(":*"), "{id}");
             let steps = tasks(&machine["Definition"]);
             assert!(!steps.is_empty() && steps.iter().all(|step| step["Retry"].is_array()), "{id}");
-            let own = json!({ "Ref": id }).to_string();
             for metric in ["ExecutionsFailed", "ExecutionsTimedOut"] {
                 let is_watched = |alarm: &Value| {
-                    let metrics = alarm["Metrics"].to_string();
-                    metrics.contains(metric) && metrics.contains(&own)
+                    alarm["MetricName"] == metric && alarm["Dimensions"][0]["Value"] == json!({ "Ref": id })
                 };
                 assert!(alarms.iter().any(|(_, alarm)| is_watched(alarm)), "{id} {metric}");
             }
