@@ -24,6 +24,7 @@ mod limits;
 mod logins;
 mod rights;
 mod sessions;
+mod text;
 mod users;
 
 pub(crate) use api_keys::{ApiKeyItem, api_key_key, api_keys, decode_api_key, mark_key_used};

@@ -12,7 +12,7 @@ use kernel::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use web::BoxError;
 
-use crate::jose::{EncryptionKey, JoseError, VerifyingKey};
+use crate::jose::{JoseError, VerifyingKey};
 use crate::keys::{KeySet, Keyring, LONGEST_TOKEN, NoRandomness};
 
 pub use hop::{HOP_SECONDS, Hop};
@@ -120,11 +120,8 @@ impl Tokens {
 
     /// The claims of a nested token of ours whose time is not over; `None` for anything else. An error is an outage.
     pub async fn read(&self, token: &str, now: Timestamp) -> Result<Option<AccessClaims>, BoxError> {
-        let open = |keys: &KeySet| {
-            let signed = EncryptionKey::open(keys.decrypting(now), token)?;
-            VerifyingKey::verify(keys.verifying(now), Some(ACCESS), &signed)
-        };
-        Ok(self.opened(open).await?.and_then(|payload| self.valid(&payload, now)))
+        let opened = self.opened(|keys| keys.access_payload(ACCESS, token, now)).await?;
+        Ok(opened.and_then(|payload| self.valid(&payload, now)))
     }
 
     /// The claims of an ID token of ours, whether its time is over or not; `None` for anything else. An error is an outage.

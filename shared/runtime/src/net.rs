@@ -5,6 +5,7 @@
 //! No HTTP/2, no proxies, no redirects, no cookies.
 
 mod pool;
+mod provider;
 mod tls;
 
 use std::path::PathBuf;

@@ -68,7 +68,7 @@ const CUSTOMER: &str = "CUSTOMER";
 const ADMIN: &str = "STORE_ADMIN";
 
 /// Everything that is measured. The first of a function is also what its memory is measured with.
-pub(super) static CASES: [Case; 16] = [
+pub(super) static CASES: [Case; 17] = [
     Case {
         operation: "place-order",
         binary: "storefront-orders-api",
@@ -150,7 +150,15 @@ pub(super) static CASES: [Case; 16] = [
         binary: "access-authorizer",
         trigger: Trigger::Authorizer,
         needs: Needs::Session,
-        event: |events, _, _| events.token(),
+        event: |events, _, _| events.token(0),
+        ..PLAIN
+    },
+    Case {
+        operation: "authorize-new-token",
+        binary: "access-authorizer",
+        trigger: Trigger::Authorizer,
+        needs: Needs::Session,
+        event: |events, _, number| events.token(number),
         ..PLAIN
     },
     Case {
@@ -306,8 +314,9 @@ impl Events<'_> {
     }
 
     /// Somebody with an access token.
-    fn token(&self) -> Value {
-        self.asks(&format!("Bearer {}", self.place.token.as_deref().unwrap_or_default()), "GET /store/v1/me")
+    fn token(&self, number: usize) -> Value {
+        let token = self.place.tokens.get(number).map(String::as_str).unwrap_or_default();
+        self.asks(&format!("Bearer {token}"), "GET /store/v1/me")
     }
 
     /// A partner's system.

@@ -28,8 +28,8 @@ pub(super) struct Place {
     pub(super) orders: Vec<String>,
     /// API keys.
     pub(super) keys: Vec<String>,
-    /// An access token, if somebody was to be signed in.
-    pub(super) token: Option<String>,
+    /// Access tokens, if somebody was to be signed in.
+    pub(super) tokens: Vec<String>,
 }
 
 /// What calls of one API have cost so far.

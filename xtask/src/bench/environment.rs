@@ -206,7 +206,7 @@ Resources:
             last: None,
             orders: Vec::new(),
             keys: Vec::new(),
-            token: None,
+            tokens: Vec::new(),
         };
         let environment = resources.of("orders-api", &place, "http://localhost");
         let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:Key";

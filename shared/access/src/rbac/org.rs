@@ -102,26 +102,52 @@ impl Org {
         names.chain(of_places).map(String::as_str).find(|name| !is_name(name))
     }
 
-    /// The node and everything above it.
-    pub(crate) fn above(&self, node: &Node) -> BTreeSet<Node> {
-        let mut above = BTreeSet::from([Node::Tenant, node.clone()]);
-        match node {
-            Node::Tenant | Node::Franchise(_) => {}
-            Node::Company(company) => above.extend(self.groups_of(company)),
-            Node::Location(location) => {
-                if let Some(place) = self.locations.get(location) {
-                    above.extend(place.franchises.iter().cloned().map(Node::Franchise));
-                    if let Some(company) = &place.company {
-                        above.insert(Node::Company(company.clone()));
-                        above.extend(self.groups_of(company));
-                    }
-                }
-            }
-        }
-        above
+    /// Whether the node is one of these or lies below one of them.
+    pub(crate) fn is_within(&self, at: &Node, nodes: &Nodes<'_>) -> bool {
+        let below = |node: &Node| match node {
+            Node::Tenant => false,
+            Node::Company(company) => self.is_company_within(company, nodes),
+            Node::Franchise(franchise) => nodes.franchises.contains(franchise.as_str()),
+            Node::Location(location) => self.is_location_within(location, nodes),
+        };
+        nodes.tenant || below(at)
     }
 
-    fn groups_of(&self, company: &str) -> impl Iterator<Item = Node> {
-        self.companies.get(company).into_iter().flatten().cloned().map(Node::Franchise)
+    /// The same for a location, by its name.
+    pub(crate) fn is_location_within(&self, location: &str, nodes: &Nodes<'_>) -> bool {
+        let belongs = |place: &Place| {
+            place.franchises.iter().any(|group| nodes.franchises.contains(group.as_str()))
+                || place.company.as_ref().is_some_and(|company| self.is_company_within(company, nodes))
+        };
+        nodes.tenant || nodes.locations.contains(location) || self.locations.get(location).is_some_and(belongs)
+    }
+
+    fn is_company_within(&self, company: &str, nodes: &Nodes<'_>) -> bool {
+        let mut groups = self.companies.get(company).into_iter().flatten();
+        nodes.companies.contains(company) || groups.any(|group| nodes.franchises.contains(group.as_str()))
+    }
+}
+
+/// Nodes by their kinds, looked up once for all that may lie below them.
+#[derive(Debug, Default)]
+pub(crate) struct Nodes<'a> {
+    pub(crate) tenant: bool,
+    companies: BTreeSet<&'a str>,
+    franchises: BTreeSet<&'a str>,
+    pub(crate) locations: BTreeSet<&'a str>,
+}
+
+impl<'a> FromIterator<&'a Node> for Nodes<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a Node>>(nodes: I) -> Self {
+        let mut all = Self::default();
+        for node in nodes {
+            match node {
+                Node::Tenant => all.tenant = true,
+                Node::Company(name) => _ = all.companies.insert(name),
+                Node::Franchise(name) => _ = all.franchises.insert(name),
+                Node::Location(name) => _ = all.locations.insert(name),
+            }
+        }
+        all
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use web::Reach;
 
+use super::org::Nodes;
 use super::{Node, Org, Roles};
 
 /// Whether a grant gives or takes.
@@ -42,32 +43,27 @@ impl<'a> Resolver<'a> {
     /// Whether the principal may do this there.
     #[must_use]
     pub fn decides(&self, permission: &str, at: &Node) -> bool {
-        let nodes = |effect| self.nodes(permission, effect).collect();
-        self.is_within(at, &nodes(Effect::Allow), &nodes(Effect::Deny))
-    }
-
-    fn is_within(&self, at: &Node, allowed: &BTreeSet<&Node>, denied: &BTreeSet<&Node>) -> bool {
-        let above = self.org.above(at);
-        let holds = |nodes: &BTreeSet<&Node>| nodes.iter().any(|node| above.contains(*node));
-        !holds(denied) && holds(allowed)
+        let holds = |effect| self.org.is_within(at, &self.granted(permission, effect).collect());
+        holds(Effect::Allow) && !holds(Effect::Deny)
     }
 
     /// Where the principal may do this: for every location the same as [`Resolver::decides`].
     #[must_use]
     pub fn locations(&self, permission: &str) -> Reach {
-        let at = |effect| self.nodes(permission, effect).collect::<BTreeSet<_>>();
-        let (allowed, denied) = (at(Effect::Allow), at(Effect::Deny));
-        if denied.contains(&Node::Tenant) || allowed.is_empty() {
-            return Reach::Only(BTreeSet::new());
+        let nodes = |effect| self.granted(permission, effect).collect::<Nodes<'_>>();
+        let (allowed, denied) = (nodes(Effect::Allow), nodes(Effect::Deny));
+        let shown = |location: &&str| {
+            self.org.is_location_within(location, &allowed) && !self.org.is_location_within(location, &denied)
+        };
+        let known = self.org.locations.keys().map(String::as_str).chain(allowed.locations.iter().copied());
+        match (allowed.tenant, denied.tenant) {
+            (_, true) => Reach::Only(BTreeSet::new()),
+            (false, false) => Reach::Only(known.filter(shown).map(str::to_owned).collect()),
+            (true, false) => {
+                let known = known.chain(denied.locations.iter().copied());
+                Reach::AllBut(known.filter(|location| !shown(location)).map(str::to_owned).collect())
+            }
         }
-        let named = allowed.iter().chain(&denied).filter_map(|node| match node {
-            Node::Location(location) => Some(location),
-            Node::Tenant | Node::Company(_) | Node::Franchise(_) => None,
-        });
-        let known = self.org.locations.keys().chain(named).cloned();
-        let (shown, hidden) =
-            known.partition(|location| self.is_within(&Node::Location(location.clone()), &allowed, &denied));
-        if allowed.contains(&Node::Tenant) { Reach::AllBut(hidden) } else { Reach::Only(shown) }
     }
 
     /// Everything the principal may do somewhere: what an application can be given as scopes.
@@ -83,8 +79,9 @@ impl<'a> Resolver<'a> {
     }
 
     /// Where grants with this permission are given.
-    fn nodes(&self, permission: &str, effect: Effect) -> impl Iterator<Item = &'a Node> {
-        let with = |grant: &&Grant| grant.effect == effect && self.roles.permissions(&grant.role).contains(permission);
-        self.grants.iter().filter(with).map(|grant| &grant.on).collect::<Vec<_>>().into_iter()
+    fn granted(&self, permission: &str, effect: Effect) -> impl Iterator<Item = &'a Node> {
+        let Self { roles, grants, .. } = *self;
+        let with = move |grant: &&Grant| grant.effect == effect && roles.have(&grant.role, permission);
+        grants.iter().filter(with).map(|grant| &grant.on)
     }
 }

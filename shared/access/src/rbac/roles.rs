@@ -152,6 +152,15 @@ impl Roles {
         permissions
     }
 
+    /// Whether this is one of [`Roles::permissions`].
+    pub(crate) fn have(&self, name: &str, permission: &str) -> bool {
+        let has = |role: &str| {
+            base(role).is_some_and(|permissions| permissions.contains(&permission))
+                || self.0.get(role).is_some_and(|definition| definition.permissions.contains(permission))
+        };
+        has(name) || self.parents(name).iter().any(|role| has(role))
+    }
+
     /// Everybody a role inherits from, near and far; the role itself only when it goes in a circle.
     fn parents(&self, name: &str) -> BTreeSet<String> {
         let mut seen = BTreeSet::new();

@@ -11,7 +11,7 @@ use crate::rbac::{Grant, Org, Roles};
 pub(crate) struct GrantsItem {
     #[serde(rename = "p")]
     pub(crate) principal: String,
-    #[serde(rename = "g")]
+    #[serde(rename = "g", with = "super::text")]
     pub(crate) grants: Vec<Grant>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn groups(tenant: &TenantId) -> Partition {
 /// A tenant's own roles.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RolesItem {
-    #[serde(rename = "r")]
+    #[serde(rename = "r", with = "super::text")]
     pub(crate) roles: Roles,
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn roles_key(tenant: &TenantId) -> Key {
 /// A tenant's companies, franchise groups and locations.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OrgItem {
-    #[serde(rename = "o")]
+    #[serde(rename = "o", with = "super::text")]
     pub(crate) org: Org,
 }
 

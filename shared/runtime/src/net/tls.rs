@@ -11,6 +11,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use web::BoxError;
 
+use super::provider::provider;
+
 /// Amazon Root CA 1 to 4 and the Starfield root that signed them: <https://www.amazontrust.com/repository/>.
 const AMAZON_ROOTS: &[u8] = include_bytes!("../../data/amazon-roots.pem");
 
@@ -64,8 +66,7 @@ fn connector(roots: Roots, bundle: Option<&Path>) -> Result<TlsConnector, BoxErr
             store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(store)
         .with_no_client_auth();

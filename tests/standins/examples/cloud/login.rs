@@ -1,13 +1,13 @@
-//! Somebody who has signed in to an application: a session, what it speaks for, and an access token of it.
+//! Somebody who has signed in to an application: a session, what it speaks for, and access tokens of it.
 
 use crate::shop::Shop;
 use access::{
-    Actor, Directory, Effect, Grant, IdentityProvider, Invitation, Keyring, Kind, Login, OAuth, Org, Params, Person,
-    Place, ProviderError, Registration, Role, Site, Tokens,
+    AccessClaims, Actor, Directory, Effect, Grant, IdentityProvider, Invitation, Keyring, Kind, Login, OAuth, Org,
+    Params, Person, Place, ProviderError, Registration, Role, Site, Tokens,
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
-use kernel::TenantId;
+use kernel::{Clock as _, TenantId};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// Locations in the tenant's tree, half of them in the manager's franchise.
 const LOCATIONS: usize = 40;
+/// More than are counted in one run.
+const TOKENS: usize = 50;
 
 /// A secret that stays as it is.
 pub(crate) struct Fixed(pub(crate) SecretString);
@@ -89,7 +91,7 @@ fn tree() -> Org {
 }
 
 impl Shop {
-    /// An access token of a manager who was granted something besides the own role.
+    /// Access tokens of a manager who was granted something besides the own role.
     pub(crate) async fn sign_in(&mut self, token_keys: &SecretString) -> anyhow::Result<()> {
         let (tenant, clock) = (self.tenant.clone(), self.clock.clone());
         let directory = Directory::new(self.table.clone(), clock.clone());
@@ -103,7 +105,7 @@ impl Shop {
 
         let tokens = Tokens::new(&tenant, Keyring::new(Arc::new(Fixed(token_keys.clone())), clock.clone()));
         let url = "https://id.example.com/access".to_owned();
-        let oauth = OAuth::new(self.table.clone(), clock, tokens, Arc::new(Provider), tenant, url);
+        let oauth = OAuth::new(self.table.clone(), clock.clone(), tokens.clone(), Arc::new(Provider), tenant, url);
         let wish = params(&[
             ("client_id", &app),
             ("redirect_uri", CALLBACK),
@@ -125,7 +127,16 @@ impl Shop {
             ("redirect_uri", CALLBACK),
             ("code_verifier", VERIFIER),
         ])?;
-        self.token = Some(oauth.token(&exchange, None).await?.access_token.expose_secret().to_owned());
+        let token = oauth.token(&exchange, None).await?.access_token;
+        let claims = tokens
+            .read(token.expose_secret(), clock.now())
+            .await
+            .map_err(anyhow::Error::from_boxed)?
+            .context("the token is good")?;
+        for number in 0..TOKENS {
+            let claims = AccessClaims { jti: number.to_string(), ..claims.clone() };
+            self.tokens.push(tokens.access(&claims, clock.now()).await?);
+        }
         Ok(())
     }
 }

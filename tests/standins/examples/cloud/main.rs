@@ -76,7 +76,7 @@ async fn serve() -> anyhow::Result<()> {
         "last": shop.last,
         "orders": shop.orders,
         "keys": shop.keys,
-        "token": shop.token,
+        "tokens": shop.tokens,
     });
     tokio::spawn(front.clone().serve(tls::Listener::new(secure, acceptor)));
     tokio::spawn(front.serve(tls::Undelayed(plain)));

@@ -35,8 +35,8 @@ pub(crate) struct Shop {
     pub(crate) orders: Vec<String>,
     /// API keys, several: each may ask so often a minute.
     pub(crate) keys: Vec<String>,
-    /// An access token, if anybody is signed in.
-    pub(crate) token: Option<String>,
+    /// Access tokens, if anybody is signed in.
+    pub(crate) tokens: Vec<String>,
 }
 
 /// Fills the table.
@@ -51,7 +51,7 @@ pub(crate) async fn open(dynamo: &LocalDynamo) -> anyhow::Result<Shop> {
     table.put(&tenant, &locations).await?;
 
     let (books, orders, keys) = (Vec::new(), Vec::new(), Vec::new());
-    let mut shop = Shop { table, tenant, clock, books, last: None, orders, keys, token: None };
+    let mut shop = Shop { table, tenant, clock, books, last: None, orders, keys, tokens: Vec::new() };
     let everywhere: Vec<LocationId> = locations.by_id.into_keys().collect();
     for number in 1..=BOOKS {
         let book = shop.add_book(number, ON_HAND, &everywhere).await?;
