@@ -8,6 +8,7 @@ mod build;
 mod contract;
 mod create_user;
 mod daemon;
+mod deliveries;
 mod demo;
 mod deploy;
 mod down;

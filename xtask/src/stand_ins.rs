@@ -66,12 +66,16 @@ pub(crate) fn start_shop(project: &Project, tools: &Tools, program: &Path, store
     if daemon.running().is_some() {
         return Ok(());
     }
+    let mut command = Command::new(program);
+    command.arg(SHOP_PORT.to_string()).arg(app_secret(project, tools, store)?).args(PLACES);
+    daemon.start(&mut command, SHOP_STARTS_WITHIN, || listens(SHOP_PORT))
+}
+
+/// What Shopify signs with.
+pub(crate) fn app_secret(project: &Project, tools: &Tools, store: &Stack) -> anyhow::Result<String> {
     let text = secret(project, tools, store, "ShopifySecretArn")?;
     let secret: Value = serde_json::from_str(&text).context("the app's secret is no JSON")?;
-    let current = secret["current"].as_str().context("the app's secret has no current value")?;
-    let mut command = Command::new(program);
-    command.arg(SHOP_PORT.to_string()).arg(current).args(PLACES);
-    daemon.start(&mut command, SHOP_STARTS_WITHIN, || listens(SHOP_PORT))
+    secret["current"].as_str().map(str::to_owned).context("the app's secret has no current value")
 }
 
 /// The text of a secret of the store's stack, by the output that names it.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::project::Project;
 use crate::shell::{self, step};
 use crate::tools::Tools;
-use crate::{contract, down, feed, oidc, state_machines, up};
+use crate::{contract, deliveries, down, feed, oidc, state_machines, up};
 
 const TEMPLATES: [&str; 2] = ["template.yaml", "functions/warehouse/template.yaml"];
 
@@ -105,6 +105,7 @@ fn end_to_end(project: &Project) -> anyhow::Result<()> {
     let result = up::run()
         .and_then(|()| oidc::run(project))
         .and_then(|()| feed::run(project))
+        .and_then(|()| deliveries::run(project))
         .and_then(|()| contract::check())
         .and_then(|()| state_machines::full_sync(project));
     down::run()?;
