@@ -13,6 +13,7 @@ mod demo;
 mod deploy;
 mod down;
 mod feed;
+mod flows;
 mod load_books;
 mod local_cloud;
 mod local_users;

@@ -11,7 +11,7 @@ mod inventory_adjust;
 mod inventory_set;
 mod metafield_definition_create;
 mod product_delete;
-mod product_set;
+pub(crate) mod product_set;
 mod staged_uploads_create;
 mod variants_bulk_create;
 mod variants_bulk_delete;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::faults::Fault;
+use crate::mutations::product_set;
 use crate::variants;
 use crate::webhooks::payload;
 use crate::world::{Fields, Object, World};
@@ -18,6 +19,14 @@ pub(crate) fn enter(world: &mut World, what: &str, body: &Value) -> Result<Value
         "buy" => buy::apply(world, body),
         "cancel-order" => cancel(world, body),
         "product" => change_product(world, body),
+        "products" => {
+            let count = body.at("count").as_u64().ok_or("count is missing")?;
+            for number in 1..=count {
+                let input = json!({ "input": { "title": format!("Product {number}") } });
+                product_set::apply(world, &input).map_err(|errors| json!(errors).to_string())?;
+            }
+            Ok(json!({}))
+        }
         "inventory" => change_stock(world, body),
         "faults" => {
             let fault: Fault = serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
