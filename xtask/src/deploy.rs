@@ -20,6 +20,17 @@ pub(crate) struct Deploy {
     /// Where alarms are sent.
     #[arg(long)]
     alarm_email: Option<String>,
+    /// A parameter of the store's template, such as `ShopifyClientId=…`; may be given several times.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter)]
+    set: Vec<String>,
+}
+
+fn parameter(text: &str) -> Result<String, &'static str> {
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match text.split_once('=') {
+        Some((name, _)) if is_name(name) => Ok(text.to_owned()),
+        _ => Err("expected the parameter's name, `=`, and its value"),
+    }
 }
 
 impl Deploy {
@@ -34,7 +45,7 @@ impl Deploy {
             architecture: "arm64",
             binaries: project.target("lambda"),
             parameters: self.alarm_email.iter().map(|email| format!("AlarmEmail={email}")).collect(),
-            store_parameters: Vec::new(),
+            store_parameters: self.set.clone(),
         };
         let stacks = Deployment { project: &project, tools: &tools, options: &options }.run()?;
         eprintln!("  store: {}", stacks.store.url);
