@@ -1,7 +1,7 @@
 //! The cryptography of TLS: what RFC 8446, section 9.1 obliges every server to speak, and its longer forms.
 //!
-//! AES-GCM over P-256 or P-384, certificates with RSA or ECDSA. `ChaCha20`, X25519 and Ed25519 would be 90 KB of every
-//! function, and no server needs them that keeps to that section. There are no keys of ours: nobody asks functions for
+//! AES-GCM over P-256 or P-384, certificates with RSA or ECDSA. `ChaCha20`, X25519 and Ed25519 would be 75 KB of every
+//! upload, and no server needs them that keeps to that section. There are no keys of ours: nobody asks functions for
 //! certificates.
 
 use std::sync::Arc;
