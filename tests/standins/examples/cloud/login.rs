@@ -22,8 +22,8 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// Locations in the tenant's tree, half of them in the manager's franchise.
 const LOCATIONS: usize = 40;
-/// More than are counted in one run.
-const TOKENS: usize = 50;
+/// More than an authorizer remembers.
+const TOKENS: usize = 150;
 
 /// A secret that stays as it is.
 pub(crate) struct Fixed(pub(crate) SecretString);
