@@ -12,10 +12,10 @@ use http::StatusCode;
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use web::{Allowed, Caller, FieldError, IdempotencyKey, Json, Path, Problem, RequestMeta, Validation};
+use web::{Allowed, Caller, FieldError, IdempotencyKey, Json, LargeJson, Path, Problem, RequestMeta, Validation};
 
-use crate::listing::{Anybody, Operators, Services};
 use crate::problems;
+use crate::listing::{Anybody, Operators, Services};
 use crate::schema::Schemas;
 use crate::views::DocumentView;
 
@@ -23,6 +23,8 @@ use crate::views::DocumentView;
 #[openapi(paths(submit, get_one, register_type, types, register, heartbeat, deregister, connectors))]
 pub(crate) struct Doc;
 
+/// The largest document that is taken in, with what is said of it, in bytes.
+const MAX_DOCUMENT: usize = 4 << 20;
 const MAX_TEXT: usize = 200;
 const MAX_URL: usize = 300;
 const MAX_TYPES: usize = 100;
@@ -66,14 +68,14 @@ struct NewDocument {
 /// Takes a document in. It is passed on to connectors afterwards.
 #[utoipa::path(post, path = "/v1/documents", request_body = NewDocument,
     params(("Idempotency-Key" = Option<String>, Header,)),
-    responses((status = 202, body = DocumentView),
+    responses((status = 202, body = DocumentView), (status = 413, description = "`body_too_large`: 4 MiB are taken"),
         (status = 422, description = "`unknown_document_type`, `payload_invalid`, `revision_reused`")))]
 async fn submit(
     State(api): State<Api>,
     Allowed(caller, _): Allowed<Anybody>,
     meta: RequestMeta,
     key: Option<IdempotencyKey>,
-    Json(new): Json<NewDocument>,
+    LargeJson(new): LargeJson<NewDocument, MAX_DOCUMENT>,
 ) -> Result<Response, Problem> {
     let mut validation = Validation::default();
     let kind: Option<DocumentType> = validation.parse("/type", "invalid_name", new.kind.parse::<DocumentType>());

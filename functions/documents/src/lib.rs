@@ -29,7 +29,7 @@ use documents::centre::{Cached, Centre, Discovery};
 use documents::jobs::Jobs;
 use kernel::{Clock, TenantId};
 use messaging::EventHandler;
-use runtime::{Building, Context, InitError, Job, settings};
+use runtime::{Blobs, Building, Context, InitError, Job, settings};
 use table::Table;
 use utoipa::OpenApi as _;
 use web::secret::Secret;
@@ -39,12 +39,15 @@ pub use operations::router as operations_router;
 pub use schema::Schemas;
 pub use workers::{OnReceived, Queues, Sweep};
 
+/// Where payloads are, in the bucket, that the table is too small for.
+const PAYLOADS: &str = "documents";
 /// The service in the namespace whose instances connectors are.
 const CONNECTORS: &str = "connectors";
 
 settings! {
     struct ApiSettings {
         table: String = "TABLE_NAME",
+        files: String = "FILES_BUCKET",
         connector_service_id: String = "CONNECTOR_SERVICE_ID",
     }
 }
@@ -61,6 +64,7 @@ settings! {
     struct WorkerSettings {
         table: String = "TABLE_NAME",
         tenant: TenantId = "TENANT",
+        files: String = "FILES_BUCKET",
         namespace: String = "CONNECTOR_NAMESPACE",
     }
 }
@@ -104,8 +108,8 @@ impl Operations {
 #[must_use]
 pub fn api(context: &'static Context) -> Building<Router> {
     Box::pin(async move {
-        let ApiSettings { table, connector_service_id } = context.settings()?;
-        let centre = Centre::new(Table::new(context.dynamodb()?, table), context.clock());
+        let ApiSettings { table, files, connector_service_id } = context.settings()?;
+        let centre = Centre::new(with_payloads(context, table, &files)?, context.clock());
         let registry = Announced::new(context.json_service(REGISTRY)?, connector_service_id);
         Ok(documents_router(centre, Arc::new(registry)))
     })
@@ -130,9 +134,14 @@ fn discovery(context: &Context, namespace: String) -> Result<Arc<dyn Discovery>,
     Ok(Arc::new(Cached::new(found, context.clock())))
 }
 
+fn with_payloads(context: &Context, table: String, bucket: &str) -> Result<Table, InitError> {
+    let blobs = Arc::new(Blobs::new(context.bucket(bucket)?, PAYLOADS));
+    Ok(Table::new(context.dynamodb()?, table).with_blobs(blobs))
+}
+
 fn on_received_with(context: &'static Context) -> Result<(TenantId, Table, OnReceived), InitError> {
-    let WorkerSettings { table, tenant, namespace } = context.settings()?;
-    let table = Table::new(context.dynamodb()?, table);
+    let WorkerSettings { table, tenant, files, namespace } = context.settings()?;
+    let table = with_payloads(context, table, &files)?;
     let centre = Centre::new(table.clone(), context.clock());
     let courier = Arc::new(Queues(context.sqs()?));
     Ok((tenant, table, OnReceived { centre, discovery: discovery(context, namespace)?, courier }))

@@ -1,5 +1,6 @@
 //! The functions together: handed in over HTTP, routed by event, swept by the clock, put right by an operator.
 
+mod claims;
 mod cloud_map;
 
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use kernel::{Clock, Event, ManualClock, TenantId};
 use messaging::{EventHandler as _, Outcome};
-use runtime::Job as _;
+use runtime::{Blobs, Job as _};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use table::Table;
-use testkit::{FaultInjector, LocalDynamo, LocalQueues};
+use testkit::{FaultInjector, LocalBucket, LocalDynamo, LocalQueues};
 use tower::ServiceExt as _;
 use web::secret::Secret;
 use web::{BoxError, Caller, Cors};
@@ -48,6 +49,8 @@ impl Secret for CursorSecret {
 struct World {
     clock: Arc<ManualClock>,
     map: LocalCloudMap,
+    dynamo: LocalDynamo,
+    bucket: LocalBucket,
     table: Table,
     queues: LocalQueues,
     shop: String,
@@ -60,6 +63,10 @@ fn tenant() -> TenantId {
     "books.test".parse().unwrap()
 }
 
+fn with_payloads(table: Table, bucket: &LocalBucket) -> Table {
+    table.with_blobs(Arc::new(Blobs::new(Arc::new(bucket.clone()), "documents")))
+}
+
 impl World {
     /// A registered type; a queue for one connector.
     async fn new() -> Self {
@@ -67,7 +74,8 @@ impl World {
         let shared: Arc<dyn Clock> = clock.clone();
         let dynamo = LocalDynamo::with_clock(clock.clone());
         dynamo.create_table("crossdock");
-        let table = Table::new(dynamo.client(), "crossdock");
+        let bucket = LocalBucket::through(&FaultInjector::new());
+        let table = with_payloads(Table::new(dynamo.client(), "crossdock"), &bucket);
         let queues = LocalQueues::new(clock.clone());
         let shop = queues.create_queue("connector-shop.fifo", Duration::from_secs(30));
         let sqs = queues.sqs(&FaultInjector::new());
@@ -89,7 +97,7 @@ impl World {
             },
         };
         let jobs = Jobs::new(table.clone(), shared);
-        let world = Self { clock, map, table, queues, shop, router, sweep, jobs };
+        let world = Self { clock, map, dynamo, bucket, table, queues, shop, router, sweep, jobs };
         let schema = json!({ "schema": { "type": "object", "required": ["title"] } });
         world.send(ADMIN, "PUT", "/v1/document-types/product/versions/1", &schema).await.is(201);
         world
@@ -105,6 +113,11 @@ impl World {
         let status = response.status();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+    }
+
+    /// The table and the bucket, as one process sees them.
+    fn through(&self, faults: &FaultInjector) -> Table {
+        with_payloads(Table::new(self.dynamo.client_through(faults), "crossdock"), &self.bucket.behind(faults))
     }
 
     async fn register_shop(&self) {

@@ -35,7 +35,7 @@ use documents::Documents;
 use documents::jobs::Jobs;
 use kernel::TenantId;
 use messaging::EventHandler;
-use runtime::{Building, Context, InitError, Job, Roots, Task, settings};
+use runtime::{Blobs, Building, Context, InitError, Job, Roots, Task, settings};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use shopify::breaker::store::Circuits;
@@ -70,25 +70,33 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The same for a step of a flow, which has nothing else to do.
 const FLOW_PATIENCE: Duration = Duration::from_secs(20);
 
+/// Where payloads are, in the bucket, that the table is too small for.
+const PAYLOADS: &str = "deliveries";
+
 settings! {
-    struct ReceiverSettings {
+    /// What every function is told.
+    struct Stack {
         table: String = "TABLE_NAME",
-        /// Whose stack.
+        /// Whose it is.
         tenant: TenantId = "TENANT",
+    }
+}
+
+settings! {
+    struct Files {
+        bucket: String = "FILES_BUCKET",
+    }
+}
+
+settings! {
+    struct Signatures {
         /// What stores sign with.
         secret: String = "SHOPIFY_SECRET_ARN",
     }
 }
 
 settings! {
-    struct TableSettings {
-        table: String = "TABLE_NAME",
-    }
-}
-
-settings! {
-    struct CallerSettings {
-        table: String = "TABLE_NAME",
+    struct App {
         /// The app, as Shopify knows it.
         client_id: String = "SHOPIFY_CLIENT_ID",
         secret: String = "SHOPIFY_SECRET_ARN",
@@ -100,36 +108,35 @@ settings! {
 }
 
 settings! {
-    struct TenantSettings {
-        /// Whose stack.
-        tenant: TenantId = "TENANT",
-    }
-}
-
-settings! {
-    struct ReconcileSettings {
-        tenant: TenantId = "TENANT",
-        /// Where the API is for stores, without a path.
-        public_url: String = "PUBLIC_URL",
-    }
-}
-
-settings! {
-    struct ConnectorSettings {
-        /// Whose stack.
-        tenant: TenantId = "TENANT",
+    struct Provider {
         /// Name of the secret that says where this API is.
-        provider: String = "PROVIDER_SETTINGS",
+        settings: String = "PROVIDER_SETTINGS",
     }
+}
+
+settings! {
+    struct Public {
+        /// Where the API is for stores, without a path.
+        url: String = "PUBLIC_URL",
+    }
+}
+
+fn table(context: &Context, name: String) -> Result<Table, InitError> {
+    Ok(Table::new(context.dynamodb()?, name))
+}
+
+/// The same, where payloads are read or written that it may be too small for.
+fn with_payloads(table: Table, context: &Context, files: &Files) -> Result<Table, InitError> {
+    Ok(table.with_blobs(Arc::new(Blobs::new(context.bucket(&files.bucket)?, PAYLOADS))))
 }
 
 /// Builds `webhook-shopify`.
 #[must_use]
 pub fn webhook(context: &'static Context) -> Building<Router> {
     Box::pin(async move {
-        let ReceiverSettings { table, tenant, secret } = context.settings()?;
-        let table = Table::new(context.dynamodb()?, table);
-        let documents = Documents::new(table.clone(), context.clock());
+        let (Stack { table: name, tenant }, (Signatures { secret }, files)) = context.settings()?;
+        let table = table(context, name)?;
+        let documents = Documents::new(with_payloads(table.clone(), context, &files)?, context.clock());
         let receiver = Receiver::new(tenant, context.secret(secret)?, documents, Stores::new(table));
         Ok(webhook_router(Arc::new(receiver)))
     })
@@ -139,9 +146,9 @@ pub fn webhook(context: &'static Context) -> Building<Router> {
 #[must_use]
 pub fn on_delivery(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
     Box::pin(async move {
-        let TableSettings { table } = context.settings()?;
-        let (table, clock) = (Table::new(context.dynamodb()?, table), context.clock());
-        let documents = Documents::new(table.clone(), clock.clone());
+        let (Stack { table: name, .. }, files) = context.settings()?;
+        let (table, clock) = (table(context, name)?, context.clock());
+        let documents = Documents::new(with_payloads(table.clone(), context, &files)?, clock.clone());
         let attempt = Inbound {
             stores: Stores::new(table.clone()),
             agreements: Agreements::new(table.clone()),
@@ -159,8 +166,8 @@ pub fn on_delivery(context: &'static Context) -> Building<Arc<dyn EventHandler>>
 #[must_use]
 pub fn on_change(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
     Box::pin(async move {
-        let TableSettings { table } = context.settings()?;
-        let table = Table::new(context.dynamodb()?, table);
+        let Stack { table: name, .. } = context.settings()?;
+        let table = table(context, name)?;
         let documents = Documents::new(table.clone(), context.clock());
         let handler: Arc<dyn EventHandler> = Arc::new(OnChange { documents, stores: Stores::new(table) });
         Ok(handler)
@@ -184,11 +191,9 @@ struct Caller {
     client: Client,
 }
 
-fn caller(context: &'static Context, patience: Duration) -> Result<Caller, InitError> {
-    let CallerSettings { table, client_id, secret, base_url, tokens } = context.settings()?;
-    let (table, clock) = (Table::new(context.dynamodb()?, table), context.clock());
-    // Only who connects stores sends a merchant anywhere.
-    let app = Credentials { client_id, secret: context.secret(secret)?, redirect_uri: String::new() };
+fn caller(context: &'static Context, table: Table, app: App, patience: Duration) -> Result<Caller, InitError> {
+    let (App { client_id, secret, base_url, tokens }, clock) = (app, context.clock());
+    let app = Credentials { client_id, secret: context.secret(secret)? };
     let transport = context.transport(Roots::Public);
     let kept = Arc::new(tokens::Secrets::new(context, tokens));
     let tokens = Tokens::new(kept.clone(), app.clone(), transport.clone(), table.clone(), clock.clone());
@@ -202,14 +207,16 @@ fn caller(context: &'static Context, patience: Duration) -> Result<Caller, InitE
 #[must_use]
 pub fn connections(context: &'static Context) -> Building<Router> {
     Box::pin(async move {
-        let ConnectorSettings { tenant, provider } = context.settings()?;
-        let json = context.secret(provider)?.read().await.map_err(InitError::other)?;
+        let (Stack { table: name, tenant }, (app, Provider { settings })) = context.settings()?;
+        let json = context.secret(settings)?.read().await.map_err(InitError::other)?;
         let Issuer { url } = serde_json::from_str(json.expose_secret()).map_err(InitError::other)?;
         let url = url.strip_suffix("/access").ok_or_else(|| InitError::other("the issuer's URL ends in /access"))?;
-        let Caller { table, app, base_url, tokens, transport, client } = caller(context, PATIENCE)?;
+        let caller = caller(context, table(context, name)?, app, PATIENCE)?;
+        let Caller { table, app, base_url, tokens, transport, client } = caller;
         let clock = context.clock();
         let connector = Connector {
-            app: Credentials { redirect_uri: format!("{url}/v1/connections/shopify/callback"), ..app },
+            app,
+            redirect_uri: format!("{url}/v1/connections/shopify/callback"),
             installs: Installs::new(table.clone(), clock.clone()),
             stores: Stores::new(table.clone()),
             documents: Documents::new(table, clock.clone()),
@@ -228,7 +235,8 @@ pub fn connections(context: &'static Context) -> Building<Router> {
 #[must_use]
 pub fn on_task(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
     Box::pin(async move {
-        let Caller { table, client, .. } = caller(context, PATIENCE)?;
+        let (Stack { table: name, .. }, app) = context.settings()?;
+        let Caller { table, client, .. } = caller(context, table(context, name)?, app, PATIENCE)?;
         let clock = context.clock();
         let platform = Arc::new(Backoffice::new(&table, &clock));
         let (stores, agreements) = (Stores::new(table.clone()), Agreements::new(table.clone()));
@@ -245,19 +253,20 @@ fn webhooks(public_url: &str) -> String {
     format!("{public_url}/shopify/v1/webhooks")
 }
 
-fn operations(context: &'static Context) -> Result<(Table, Operations), InitError> {
-    let Caller { table, client, .. } = caller(context, FLOW_PATIENCE)?;
-    let (stores, runs) = (Stores::new(table.clone()), Runs::new(table.clone()));
-    Ok((table, Operations { client, stores, runs, clock: context.clock() }))
+fn operations(context: &'static Context, table: Table, app: App) -> Result<Operations, InitError> {
+    let Caller { table, client, .. } = caller(context, table, app, FLOW_PATIENCE)?;
+    let (stores, runs) = (Stores::new(table.clone()), Runs::new(table));
+    Ok(Operations { client, stores, runs, clock: context.clock() })
 }
 
 /// Builds `task-shopify-full-sync`.
 #[must_use]
 pub fn full_sync(context: &'static Context) -> Building<Arc<dyn Task>> {
     Box::pin(async move {
-        let TenantSettings { tenant } = context.settings()?;
-        let (table, operations) = operations(context)?;
-        let flow = FullSync { operations, table };
+        let (Stack { table: name, tenant }, (app, files)) = context.settings()?;
+        let table = table(context, name)?;
+        let operations = operations(context, table.clone(), app)?;
+        let flow = FullSync { operations, table: with_payloads(table, context, &files)? };
         let task: Arc<dyn Task> = Arc::new(FullSyncSteps { tenant, flow });
         Ok(task)
     })
@@ -267,8 +276,9 @@ pub fn full_sync(context: &'static Context) -> Building<Arc<dyn Task>> {
 #[must_use]
 pub fn bulk(context: &'static Context) -> Building<Arc<dyn Task>> {
     Box::pin(async move {
-        let TenantSettings { tenant } = context.settings()?;
-        let (table, operations) = operations(context)?;
+        let (Stack { table: name, tenant }, app) = context.settings()?;
+        let table = table(context, name)?;
+        let operations = operations(context, table.clone(), app)?;
         let clock = context.clock();
         let flow = Fallback {
             operations,
@@ -285,16 +295,17 @@ pub fn bulk(context: &'static Context) -> Building<Arc<dyn Task>> {
 #[must_use]
 pub fn reconcile(context: &'static Context) -> Building<Arc<dyn Job>> {
     Box::pin(async move {
-        let ReconcileSettings { tenant, public_url } = context.settings()?;
-        let (table, operations) = operations(context)?;
+        let (Stack { table: name, tenant }, (app, (files, Public { url }))) = context.settings()?;
+        let table = table(context, name)?;
+        let operations = operations(context, table.clone(), app)?;
         let clock = context.clock();
         let flow = Reconcile {
             operations,
             documents: Documents::new(table.clone(), clock.clone()),
             agreements: Agreements::new(table.clone()),
             platform: Arc::new(Backoffice::new(&table, &clock)),
-            webhook: webhooks(&public_url),
-            table: table.clone(),
+            webhook: webhooks(&url),
+            table: with_payloads(table.clone(), context, &files)?,
         };
         let job: Arc<dyn Job> = Arc::new(ReconcileJob { tenant, jobs: Jobs::new(table, clock), flow });
         Ok(job)

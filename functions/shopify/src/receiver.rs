@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::routing::post;
 use bytes::Bytes;
 use documents::Documents;
@@ -16,9 +16,9 @@ use shopify::inbound::{self, StoreError};
 use shopify::stores::Stores;
 use shopify::webhook::{Delivery, Refused, Verified, verify};
 use web::secret::{Rotating, Secret};
-use web::{BoxError, Problem, RequestMeta};
+use web::{BoxError, Problem, Raw, RequestMeta};
 
-/// The largest body a store sends, in bytes.
+/// More than the largest body a store sends, in bytes. What an item does not hold of it goes to the bucket.
 const MAX_BODY: usize = 4 << 20;
 
 #[derive(utoipa::OpenApi)]
@@ -58,10 +58,7 @@ impl Receiver {
 
 /// The route.
 pub fn router(receiver: Arc<Receiver>) -> Router {
-    Router::new()
-        .route("/shopify/v1/webhooks", post(receive))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(receiver)
+    Router::new().route("/shopify/v1/webhooks", post(receive)).with_state(receiver)
 }
 
 fn doubt(why: &dyn std::fmt::Display) -> Problem {
@@ -72,12 +69,13 @@ fn doubt(why: &dyn std::fmt::Display) -> Problem {
 
 /// Takes a delivery of a store.
 #[utoipa::path(post, path = "/shopify/v1/webhooks", request_body = Vec<u8>, security(()),
-    responses((status = 200, description = "stored, now or before"), (status = 401, description = "on any doubt")))]
+    responses((status = 200, description = "stored, now or before"), (status = 401, description = "on any doubt"),
+        (status = 413, description = "`body_too_large`: no store sends so much")))]
 async fn receive(
     State(receiver): State<Arc<Receiver>>,
     headers: HeaderMap,
     meta: RequestMeta,
-    body: Bytes,
+    Raw(body): Raw<MAX_BODY>,
 ) -> Result<StatusCode, Problem> {
     let verified = receiver.verified(&headers, body).await.map_err(|error| Problem::unavailable(&*error))?;
     let delivery = verified.map_err(|refused| doubt(&refused))?;

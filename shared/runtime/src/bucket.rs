@@ -1,4 +1,4 @@
-//! A bucket of S3 by plain signed requests: for three calls and two kinds of URL the SDK's client would be most of the
+//! A bucket of S3 by plain signed requests: for five calls and two kinds of URL the SDK's client would be most of the
 //! function.
 //!
 //! Sources: AWS, "Authenticating Requests: Using Query Parameters", "`CopyObject`", "Checking object integrity".
@@ -62,18 +62,20 @@ impl S3Bucket {
         Ok(request.body(Bytes::new())?)
     }
 
-    /// Signs in the headers, for us; or in the query, for somebody else and a while, whatever the body.
+    /// Signs in the headers, for us, with the digest of the body, which S3 holds against what arrives; or in the query, for
+    /// somebody else and a while, whatever the body.
     fn sign(&self, request: &mut Request<Bytes>, valid: Option<Duration>) -> Result<(), BoxError> {
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings.expires_in = valid;
+        let content = request.body().clone();
         let body = if valid.is_some() {
             settings.signature_location = SignatureLocation::QueryParams;
             SignableBody::UnsignedPayload
         } else {
             settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-            SignableBody::Bytes(&[])
+            SignableBody::Bytes(&content)
         };
         let params = SigningParams::builder()
             .identity(&self.identity)
@@ -143,6 +145,20 @@ impl Bucket for S3Bucket {
                 Ok(Some(Measure { bytes: text("content-length").parse()?, sha256: text(CHECKSUM).to_owned() }))
             }
             _ => Err(refused("HeadObject", &answer)),
+        }
+    }
+
+    async fn store(&self, name: &str, content: Vec<u8>) -> Result<(), BoxError> {
+        let answer = self.send(self.request(Method::PUT, name, &[])?.map(|_| content.into())).await?;
+        if answer.status() == StatusCode::OK { Ok(()) } else { Err(refused("PutObject", &answer)) }
+    }
+
+    async fn fetch(&self, name: &str) -> Result<Option<Vec<u8>>, BoxError> {
+        let answer = self.send(self.request(Method::GET, name, &[])?).await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::OK => Ok(Some(answer.into_body().into())),
+            _ => Err(refused("GetObject", &answer)),
         }
     }
 

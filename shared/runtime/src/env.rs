@@ -68,6 +68,14 @@ pub trait Settings: Sized {
     fn read(env: &mut Env) -> Option<Self>;
 }
 
+/// Two that are declared apart, with all that is wrong in either.
+impl<A: Settings, B: Settings> Settings for (A, B) {
+    fn read(env: &mut Env) -> Option<Self> {
+        let (a, b) = (A::read(env), B::read(env));
+        a.zip(b)
+    }
+}
+
 /// Declares a struct and the variables its fields come from: `field: Type = "NAME"`, or `… or default`.
 #[macro_export]
 macro_rules! settings {
@@ -104,6 +112,13 @@ mod tests {
         }
     }
 
+    settings! {
+        #[derive(Debug)]
+        struct Files {
+            _bucket: String = "FILES_BUCKET",
+        }
+    }
+
     #[test]
     fn what_is_set_is_read_and_what_is_not_has_its_default() {
         let env = Env::new(|name| match name {
@@ -122,6 +137,8 @@ mod tests {
         let env = Env::new(|name| (name == "WAIT_SECONDS").then(|| "hunter2".to_owned()));
         let error = env.read::<Orders>().unwrap_err();
         assert_eq!(error.missing, ["TABLE_NAME", "TENANT"]);
+        let both = Env::new(|_| None).read::<(Files, Orders)>().unwrap_err();
+        assert_eq!(both.missing, ["FILES_BUCKET", "TABLE_NAME", "TENANT"]);
         assert_eq!(
             error.to_string(),
             "TABLE_NAME is not set; TENANT is not set; WAIT_SECONDS is not valid: invalid digit found in string"

@@ -18,6 +18,7 @@
 
 mod adapters;
 mod aws;
+mod blobs;
 mod bucket;
 mod context;
 mod env;
@@ -38,6 +39,7 @@ mod wire;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub use adapters::{Job, StreamHandler, Task};
+pub use blobs::Blobs;
 pub use context::Context;
 pub use env::{ConfigError, Env, Settings};
 pub use idempotency::idempotency;

@@ -1,8 +1,9 @@
 //! Claim check: a body that no item can hold waits in a blob store, and the item keeps the ticket.
 //!
 //! The blob is written before the item and under a name of its own, so an item never points to a blob that is not
-//! there or is not its own. It does not find blobs whose item was never written (a crash in between) or was replaced
-//! inside a transaction: they cost storage, nothing else.
+//! there or is not its own. The name ends in the digest of the body, so a blob that is not what was written is noticed. It does not
+//! find blobs whose item was never written (a crash in between), was replaced inside a transaction, or was removed by the
+//! table's own clean-up: they cost storage until the store expires them, nothing else.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -12,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Source;
 use crate::item::{Attributes, CLAIM, Encoded, KIND, PACKED};
-use crate::key::{PK, SK};
+use crate::key::PK;
 use crate::size::ITEM_LIMIT;
 use crate::{Consistency, Item, Table, TableError};
 
@@ -29,10 +30,10 @@ pub trait BlobStore: std::fmt::Debug + Send + Sync {
 }
 
 impl Table {
-    /// Moves a body that no item can hold to the blob store.
-    pub(crate) async fn check_in(&self, encoded: &mut Encoded) -> Result<(), TableError> {
+    /// Moves a body that no item can hold to the blob store; the ticket, if it went there.
+    pub(crate) async fn check_in(&self, encoded: &mut Encoded) -> Result<Option<String>, TableError> {
         if encoded.size <= ITEM_LIMIT {
-            return Ok(());
+            return Ok(None);
         }
         let item = &mut encoded.attributes;
         let too_large = TableError::ItemTooLarge { kind: text(item, KIND).to_owned(), bytes: encoded.size };
@@ -45,8 +46,8 @@ impl Table {
         let body = body.into_inner();
         let name = blob_name(item, &body);
         blobs.put(&name, body).await.map_err(TableError::Unavailable)?;
-        item.insert(CLAIM.to_owned(), AttributeValue::S(name));
-        Ok(())
+        item.insert(CLAIM.to_owned(), AttributeValue::S(name.clone()));
+        Ok(Some(name))
     }
 
     /// Brings the body of an item back. `None` when the item has been deleted since it was read.
@@ -61,6 +62,9 @@ impl Table {
                 return Err(TableError::corrupt(format!("{name} is in a blob store, and this table was given none")));
             };
             if let Some(body) = blobs.get(&name).await.map_err(TableError::Unavailable)? {
+                if !name.ends_with(&hex(&Sha256::digest(&body))) {
+                    return Err(TableError::corrupt(format!("the blob {name} is not what was written")));
+                }
                 item.0.insert(PACKED.to_owned(), AttributeValue::B(Blob::new(body)));
                 return Ok(Some(item));
             }
@@ -79,30 +83,27 @@ impl Table {
         }
     }
 
-    /// Removes the blob of an item that a committed write has replaced. A failure leaves garbage, not damage.
+    /// Removes the blob of an item that a committed write has replaced.
     pub(crate) async fn discard(&self, replaced: Option<Attributes>) {
-        let (Some(blobs), Some(mut replaced)) = (&self.inner.blobs, replaced) else {
-            return;
-        };
-        if let Some(AttributeValue::S(name)) = replaced.remove(CLAIM)
-            && let Err(error) = blobs.delete(&name).await
+        if let Some(AttributeValue::S(name)) = replaced.and_then(|mut replaced| replaced.remove(CLAIM)) {
+            self.remove_blob(&name).await;
+        }
+    }
+
+    /// Removes a blob no item has a ticket to. A failure leaves garbage, not damage.
+    pub(crate) async fn remove_blob(&self, name: &str) {
+        if let Some(blobs) = &self.inner.blobs
+            && let Err(error) = blobs.delete(name).await
         {
-            tracing::warn!(blob = name, %error, "a replaced blob was not removed");
+            tracing::warn!(blob = name, %error, "a blob without an item was not removed");
         }
     }
 }
 
-/// `<tenant>/<kind>/<unique>`: never the name of another write's blob, so that removing one harms nobody.
+/// `<tenant>/<kind>/<unique>-<SHA-256 of the body>`: never the name of another write's blob, so that removing one harms nobody.
 fn blob_name(item: &Attributes, body: &[u8]) -> String {
-    let pk = text(item, PK);
-    let tenant = pk.split('#').nth(1).unwrap_or_default();
-    let mut digest = Sha256::new();
-    for part in [pk.as_bytes(), text(item, SK).as_bytes(), &fastrand::u64(..).to_be_bytes()] {
-        digest.update(part);
-        digest.update([0]);
-    }
-    digest.update(body);
-    format!("{tenant}/{}/{}", text(item, KIND), hex(&digest.finalize()))
+    let tenant = text(item, PK).split('#').nth(1).unwrap_or_default();
+    format!("{tenant}/{}/{:032x}-{}", text(item, KIND), fastrand::u128(..), hex(&Sha256::digest(body)))
 }
 
 fn text<'a>(item: &'a Attributes, name: &str) -> &'a str {

@@ -25,7 +25,6 @@ pub mod outbox;
 mod query;
 mod read;
 mod retry;
-pub mod s3;
 pub mod size;
 #[cfg(test)]
 mod testing;

@@ -261,7 +261,7 @@ impl Transaction {
         if self.actions.is_empty() {
             return Ok(());
         }
-        self.check_in_bodies().await?;
+        let blobs = self.check_in_bodies().await?;
         let Self { table, actions, token, .. } = self;
         let token = token.unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
         let answer = table
@@ -274,20 +274,28 @@ impl Transaction {
             .await;
         let consumed = answer.as_ref().map(|answer| answer.consumed_capacity()).unwrap_or_default();
         table.record(Metered::TransactWriteItems, consumed);
-        answer.map_err(meaning)?;
-        Ok(())
+        let done = answer.map(drop).map_err(meaning);
+        // Whatever else went wrong, it may have been written.
+        if matches!(done, Err(TransactionError::Conditions(_))) {
+            for blob in blobs {
+                table.remove_blob(&blob).await;
+            }
+        }
+        done
     }
 
-    async fn check_in_bodies(&mut self) -> Result<(), TableError> {
+    /// The tickets of the bodies that went to the blob store.
+    async fn check_in_bodies(&mut self) -> Result<Vec<String>, TableError> {
+        let mut blobs = Vec::new();
         for (place, size) in std::mem::take(&mut self.oversized) {
             let Some(put) = self.actions.get_mut(place).and_then(|action| action.put.as_mut()) else {
                 continue;
             };
             let mut encoded = Encoded { attributes: std::mem::take(&mut put.item), size };
-            self.table.check_in(&mut encoded).await?;
+            blobs.extend(self.table.check_in(&mut encoded).await?);
             put.item = encoded.attributes;
         }
-        Ok(())
+        Ok(blobs)
     }
 }
 

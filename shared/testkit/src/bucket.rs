@@ -36,6 +36,12 @@ impl LocalBucket {
         Self { objects: Objects::default(), faults: faults.clone() }
     }
 
+    /// The same objects, whose calls go through `faults`.
+    #[must_use]
+    pub fn behind(&self, faults: &FaultInjector) -> Self {
+        Self { objects: self.objects.clone(), faults: faults.clone() }
+    }
+
     /// Does what a client does with the URL of an upload.
     pub fn put(&self, url: &str, content: &[u8]) {
         let name = url.strip_prefix(BASE).expect("a URL of this bucket");
@@ -65,6 +71,7 @@ impl LocalBucket {
 impl Endpoint for Objects {
     fn handle(&self, request: ApiRequest) -> BoxFuture<'static, Result<ApiReply, ConnectorError>> {
         let name = |field: &str| request.body[field].as_str().unwrap_or_default().to_owned();
+        let content = || STANDARD.decode(name("content")).expect("what was encoded below");
         let mut objects = self.0.lock().unwrap();
         let found = objects.get(&name("name")).cloned();
         let (status, body) = match (request.api.as_str(), found) {
@@ -72,7 +79,12 @@ impl Endpoint for Objects {
                 objects.remove(&name("name"));
                 (204, Value::Null)
             }
+            ("PutObject", _) => {
+                objects.insert(name("name"), content());
+                (200, Value::Null)
+            }
             (_, None) => (404, Value::Null),
+            ("GetObject", Some(content)) => (200, json!(STANDARD.encode(content))),
             ("CopyObject", Some(content)) => {
                 objects.insert(name("to"), content);
                 (200, Value::Null)
@@ -102,6 +114,16 @@ impl Bucket for LocalBucket {
     async fn measure(&self, name: &str) -> Result<Option<Measure>, BoxError> {
         let reply = self.call("HeadObject", json!({ "name": name })).await?;
         Ok(serde_json::from_str(&reply.body)?)
+    }
+
+    async fn store(&self, name: &str, content: Vec<u8>) -> Result<(), BoxError> {
+        self.call("PutObject", json!({ "name": name, "content": STANDARD.encode(content) })).await.map(drop)
+    }
+
+    async fn fetch(&self, name: &str) -> Result<Option<Vec<u8>>, BoxError> {
+        let reply = self.call("GetObject", json!({ "name": name })).await?;
+        let content: Option<String> = serde_json::from_str(&reply.body)?;
+        Ok(content.map(|content| STANDARD.decode(content)).transpose()?)
     }
 
     async fn delete(&self, name: &str) -> Result<(), BoxError> {

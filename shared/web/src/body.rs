@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{FieldError, Problem};
 
-/// The largest request body accepted, in bytes (1 MiB).
+/// The largest request body accepted, in bytes (1 MiB), where a route does not say otherwise.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// A JSON body, as an extractor and as an answer.
@@ -24,10 +24,35 @@ pub struct Json<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let LargeJson(value) = LargeJson::<T, MAX_BODY_BYTES>::from_request(request, state).await?;
+        Ok(Self(value))
+    }
+}
+
+/// A JSON body of up to so many bytes. What Lambda takes as an event is 6 MB, in which the body is a JSON string.
+#[derive(Debug)]
+pub struct LargeJson<T, const MAX: usize>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> FromRequest<S> for LargeJson<T, MAX> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         require_json(request.headers())?;
-        let bytes = read(request).await?;
+        let Raw(bytes) = Raw::<MAX>::from_request(request, state).await?;
         decode(&bytes).map(Self)
+    }
+}
+
+/// A body of up to so many bytes, as it came.
+#[derive(Debug)]
+pub struct Raw<const MAX: usize>(pub Bytes);
+
+impl<S: Send + Sync, const MAX: usize> FromRequest<S> for Raw<MAX> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        read(request, MAX).await.map(Self)
     }
 }
 
@@ -56,17 +81,17 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 /// The whole body, or 413.
-pub(crate) async fn read(request: Request) -> Result<Bytes, Problem> {
+pub(crate) async fn read(request: Request, max: usize) -> Result<Bytes, Problem> {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
-        return Err(too_large());
+    if announced.is_some_and(|length: usize| length > max) {
+        return Err(too_large(max));
     }
     let mut stream = request.into_body().into_data_stream();
     let mut whole = Bytes::new();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| Problem::bad_request("unreadable_body").caused_by(&error))?;
-        if whole.len().saturating_add(chunk.len()) > MAX_BODY_BYTES {
-            return Err(too_large());
+        if whole.len().saturating_add(chunk.len()) > max {
+            return Err(too_large(max));
         }
         // Behind API Gateway there is one chunk, and it is not copied.
         whole = if whole.is_empty() { chunk } else { [whole, chunk].concat().into() };
@@ -74,8 +99,9 @@ pub(crate) async fn read(request: Request) -> Result<Bytes, Problem> {
     Ok(whole)
 }
 
-fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large").detail("The body may have 1 MiB at most.")
+fn too_large(max: usize) -> Problem {
+    let detail = format!("The body may have {} MiB at most.", max >> 20);
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large").detail(detail)
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {

@@ -1,5 +1,5 @@
-//! A bucket as a port: clients put and fetch large content themselves, by signed requests; here it is only copied,
-//! measured and removed.
+//! A bucket as a port. Clients put and fetch large content themselves, by signed requests; here that is only copied, measured
+//! and removed. What an item of the table cannot hold is a few megabytes, and passes through.
 //!
 //! `runtime` supplies one of S3. Names of objects are made of characters that a URL's path has as they are.
 
@@ -43,6 +43,12 @@ pub trait Bucket: Debug + Send + Sync {
 
     /// What an object is, as the bucket found when it took it in; `None` when there is none.
     async fn measure(&self, name: &str) -> Result<Option<Measure>, BoxError>;
+
+    /// Puts an object over what is there.
+    async fn store(&self, name: &str, content: Vec<u8>) -> Result<(), BoxError>;
+
+    /// What an object holds, up to 8 MiB; `None` when there is none.
+    async fn fetch(&self, name: &str) -> Result<Option<Vec<u8>>, BoxError>;
 
     /// Succeeds when there is no such object.
     async fn delete(&self, name: &str) -> Result<(), BoxError>;

@@ -18,7 +18,7 @@ use kernel::TenantId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{BoxError, Caller, FieldError, Problem};
+use crate::{BoxError, Caller, FieldError, MAX_BODY_BYTES, Problem};
 
 /// Name of the header.
 pub const HEADER: &str = "idempotency-key";
@@ -143,7 +143,7 @@ async fn run(idempotency: &Idempotency, request: Request, next: Next) -> Result<
     let tenant = caller.map_or(&idempotency.tenant, |caller| &caller.tenant).clone();
     let key = hash(&[principal.as_bytes(), parts.method.as_str().as_bytes(), url.as_bytes(), key.0.as_bytes()]);
 
-    let body = crate::body::read(Request::from_parts(parts.clone(), body)).await?;
+    let body = crate::body::read(Request::from_parts(parts.clone(), body), MAX_BODY_BYTES).await?;
     let claim = Claim { tenant, key, fingerprint: hash(&[&body]) };
     match idempotency.store.claim(&claim).await.map_err(|error| Problem::unavailable(&*error))? {
         Claimed::Fresh(held) => {

@@ -23,7 +23,7 @@ pub mod secret;
 pub mod transport;
 
 pub use batch::{Batch, BatchAnswer, MAX_ROWS, RowAnswer};
-pub use body::{Json, MAX_BODY_BYTES, decode};
+pub use body::{Json, LargeJson, MAX_BODY_BYTES, Raw, decode};
 pub use caller::{Allowed, Caller, Denied, InvalidReach, Reach, RequestMeta, Roles, Scope, SessionEnd, Within};
 pub use edge::{Cors, Operation, Verbatim, finish};
 pub use etag::{ETag, IfMatch, stale};

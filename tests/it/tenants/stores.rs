@@ -51,7 +51,7 @@ impl TokenStore for Nothing {
 
 pub(super) fn router(table: &Table, clock: &Arc<dyn Clock>, tenant: TenantId) -> Router {
     let secret = Arc::new(Fixed(r#"{"current": "0123456789-client"}"#.to_owned()));
-    let app = Credentials { client_id: "app".into(), secret, redirect_uri: "https://api.example/back".into() };
+    let app = Credentials { client_id: "app".into(), secret };
     let (transport, kept) = (Arc::new(Nothing), Arc::new(Nothing));
     let tokens = Tokens::new(kept.clone(), app.clone(), transport.clone(), table.clone(), clock.clone());
     let limiter = Limiter::new(table.clone(), clock.clone(), Duration::ZERO);
@@ -59,6 +59,7 @@ pub(super) fn router(table: &Table, clock: &Arc<dyn Clock>, tenant: TenantId) ->
     let base_url = "https://{shop}".to_owned();
     let connector = Connector {
         app,
+        redirect_uri: "https://api.example/back".into(),
         installs: Installs::new(table.clone(), clock.clone()),
         stores: Stores::new(table.clone()),
         documents: Documents::new(table.clone(), clock.clone()),

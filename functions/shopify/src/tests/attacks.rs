@@ -36,3 +36,11 @@ async fn a_delivery_that_is_altered_unsigned_or_of_somebody_else_is_refused_and_
     assert_eq!(world.dynamo.execute("Scan", json!({ "TableName": "crossdock", "Select": "COUNT" })), before);
     assert_eq!(world.receive(&good).await.as_u16(), 200);
 }
+
+#[tokio::test]
+async fn a_delivery_no_store_would_send_is_refused_by_its_length() {
+    let world = World::wired().await;
+    let delivery = world.delivery("orders/create", &json!({ "id": 1, "note": "x".repeat(4 << 20) }));
+    assert_eq!(world.receive(&delivery).await.as_u16(), 413);
+    assert!(world.bucket.names().is_empty());
+}

@@ -4,6 +4,8 @@ use documents::State;
 use sales::OrderStatus;
 use sales::payment::RefundState;
 use serde_json::json;
+use sha2::Digest as _;
+use shopify::Gid;
 use shopify::inbound::DELIVERY;
 
 use super::world::{World, gbp, sku};
@@ -157,4 +159,22 @@ async fn a_person_who_changes_a_title_is_heard_only_where_a_rule_says_so_and_no_
     let before = writes().await;
     world.talk().await;
     assert_eq!(writes().await, before);
+}
+
+#[tokio::test]
+async fn a_delivery_that_no_item_holds_is_taken_in_like_any_other() {
+    let world = World::wired().await;
+    world.book(1, 5, 0).await;
+    world.settle_in_time().await;
+    let mut order = world.bought(&[(1, 2)]).await;
+    let bought: Gid = order["admin_graphql_api_id"].as_str().unwrap().parse().unwrap();
+    // What no compression makes small enough.
+    order["note_attributes"] = (0..50_000_u32).map(|n| kernel::hex(&sha2::Sha256::digest(n.to_be_bytes()))).collect();
+    for _ in 0..2 {
+        assert_eq!(world.receive(&world.delivery("orders/create", &order)).await.as_u16(), 200);
+    }
+    let kept = world.bucket.names();
+    assert!(kept.len() == 1 && kept[0].starts_with("deliveries/books.test/document-payload/"), "{kept:?}");
+    world.settle().await;
+    assert_eq!(world.order(&bought).await.unwrap().status, OrderStatus::Processing);
 }

@@ -21,6 +21,7 @@ use hyper_util::rt::TokioExecutor;
 use inventory::{Inventory, Locations, Movement, Observation, Posting};
 use kernel::{Clock, Context, Event, EventId, Isbn, ManualClock, Money, TenantId, Timestamp};
 use messaging::{EventHandler, Outcome};
+use runtime::Blobs;
 use sales::{Figure, Order, OrderId, Report, Sales};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ use shopify::tokens::{Kept, TokenStore, Tokens};
 use shopify::{Gid, Shop};
 use shopify_standin::{Options, Standin};
 use table::{Item, Table};
-use testkit::{FaultInjector, LocalDynamo};
+use testkit::{FaultInjector, LocalBucket, LocalDynamo};
 use tower::ServiceExt as _;
 use web::secret::Secret;
 use web::transport::{Transport, TransportError};
@@ -168,6 +169,7 @@ impl Answer {
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) dynamo: LocalDynamo,
+    pub(crate) bucket: LocalBucket,
     pub(crate) standin: Standin,
     heard: Heard,
     drawer: Arc<Drawer>,
@@ -194,6 +196,7 @@ impl World {
         let mut world = Self {
             clock,
             dynamo,
+            bucket: LocalBucket::through(&FaultInjector::new()),
             standin,
             heard,
             drawer: Arc::default(),
@@ -248,6 +251,7 @@ impl World {
         let (table, clock) = (self.table(), self.clock());
         let connector = Connector {
             app: credentials(),
+            redirect_uri: "https://api.test/v1/connections/shopify/callback".into(),
             installs: Installs::new(table.clone(), clock.clone()),
             stores: Stores::new(table.clone()),
             documents: self.documents(),
@@ -269,11 +273,15 @@ impl World {
     }
 
     pub(crate) fn table(&self) -> Table {
-        Table::new(self.dynamo.client(), TABLE)
+        self.with_payloads(Table::new(self.dynamo.client(), TABLE))
     }
 
     pub(crate) fn through(&self, faults: &FaultInjector) -> Table {
-        Table::new(self.dynamo.client_through(faults), TABLE)
+        self.with_payloads(Table::new(self.dynamo.client_through(faults), TABLE))
+    }
+
+    fn with_payloads(&self, table: Table) -> Table {
+        table.with_blobs(Arc::new(Blobs::new(Arc::new(self.bucket.clone()), "deliveries")))
     }
 
     pub(crate) fn documents(&self) -> Documents {
@@ -554,8 +562,7 @@ pub(crate) fn subscribed<'a>(
 }
 
 fn credentials() -> Credentials {
-    let redirect_uri = "https://api.test/v1/connections/shopify/callback".into();
-    Credentials { client_id: "standin-app".into(), secret: Arc::new(Fixed), redirect_uri }
+    Credentials { client_id: "standin-app".into(), secret: Arc::new(Fixed) }
 }
 
 /// Tells of what is due as `cron-documents-sweep` does.

@@ -37,6 +37,8 @@ const ENTITY: &str = "store";
 /// What connects stores.
 pub struct Connector {
     pub app: Credentials,
+    /// Where the merchant comes back to, exactly as it is registered.
+    pub redirect_uri: String,
     pub installs: Installs,
     pub stores: Stores,
     pub documents: Documents,
@@ -85,7 +87,7 @@ impl Connector {
     pub async fn begin(&self, tenant: &TenantId, shop: &Shop, by: &str) -> Result<(String, Timestamp), ConnectError> {
         let app = self.app.app().await?;
         let (Install { until, .. }, state) = self.installs.begin(tenant, &app.secret, shop, by).await?;
-        Ok((app.authorize_url(shop, &state), until))
+        Ok((app.authorize_url(shop, &self.redirect_uri, &state), until))
     }
 
     /// Connects the store of the merchant who came back with this query.

@@ -39,8 +39,6 @@ pub const SCOPES: [&str; 9] = [
 pub struct App {
     pub client_id: String,
     pub secret: Rotating,
-    /// Where the merchant comes back to, exactly as it is registered.
-    pub redirect_uri: String,
 }
 
 /// An app whose secret may be rotated while somebody holds this.
@@ -49,7 +47,6 @@ pub struct Credentials {
     pub client_id: String,
     /// `{"current", "previous"}`.
     pub secret: Arc<dyn Secret>,
-    pub redirect_uri: String,
 }
 
 impl Credentials {
@@ -59,7 +56,7 @@ impl Credentials {
     /// The secret cannot be read, or is not one.
     pub async fn app(&self) -> Result<App, BoxError> {
         let secret = Rotating::parse(&self.secret.read().await?)?;
-        Ok(App { client_id: self.client_id.clone(), secret, redirect_uri: self.redirect_uri.clone() })
+        Ok(App { client_id: self.client_id.clone(), secret })
     }
 }
 
@@ -112,13 +109,13 @@ impl Token {
 }
 
 impl App {
-    /// Where the merchant is sent to agree. `state` comes back with them.
+    /// Where the merchant is sent to agree, and comes back from to `redirect_uri`, exactly as it is registered, with `state`.
     #[must_use]
-    pub fn authorize_url(&self, shop: &Shop, state: &str) -> String {
+    pub fn authorize_url(&self, shop: &Shop, redirect_uri: &str, state: &str) -> String {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("client_id", &self.client_id)
             .append_pair("scope", &SCOPES.join(","))
-            .append_pair("redirect_uri", &self.redirect_uri)
+            .append_pair("redirect_uri", redirect_uri)
             .append_pair("state", state)
             .finish();
         format!("https://{shop}/admin/oauth/authorize?{query}")
@@ -207,11 +204,7 @@ mod tests {
     const SIGNATURE: &str = "700e2dadb827fcc8609e9d5ce208b2e9cdaab9df07390d2cbca10d7c328fc4bf";
 
     fn app() -> App {
-        App {
-            client_id: "app".into(),
-            secret: Rotating { current: "fresh".into(), previous: Some("hush".into()) },
-            redirect_uri: "https://back.test/shopify/callback".into(),
-        }
+        App { client_id: "app".into(), secret: Rotating { current: "fresh".into(), previous: Some("hush".into()) } }
     }
 
     fn at(second: i64) -> Timestamp {
@@ -267,7 +260,8 @@ mod tests {
 
     #[test]
     fn the_merchant_is_sent_to_their_own_store_only() {
-        let url = app().authorize_url(&"some-shop.myshopify.com".parse().unwrap(), "n 1");
+        let back = "https://back.test/shopify/callback";
+        let url = app().authorize_url(&"some-shop.myshopify.com".parse().unwrap(), back, "n 1");
         assert!(url.starts_with(
             "https://some-shop.myshopify.com/admin/oauth/authorize?client_id=app&scope=read_locations%2C"
         ));

@@ -70,6 +70,11 @@ async fn what_is_missing_is_told_apart_from_what_failed() {
         (403, ""),
         (204, ""),
         (403, ""),
+        (200, ""),
+        (403, ""),
+        (200, "body"),
+        (404, ""),
+        (403, ""),
     ];
     let bucket = bucket(&wire);
     assert!(bucket.copy("uploads/x", "files/x").await.unwrap());
@@ -80,8 +85,19 @@ async fn what_is_missing_is_told_apart_from_what_failed() {
     bucket.measure("files/x").await.unwrap_err();
     bucket.delete("files/x").await.unwrap();
     bucket.delete("files/x").await.unwrap_err();
+    bucket.store("files/x", b"body".to_vec()).await.unwrap();
+    bucket.store("files/x", b"body".to_vec()).await.unwrap_err();
+    assert_eq!(bucket.fetch("files/x").await.unwrap(), Some(b"body".to_vec()));
+    assert_eq!(bucket.fetch("files/x").await.unwrap(), None);
+    bucket.fetch("files/x").await.unwrap_err();
     let sent = wire.sent.lock().unwrap();
     assert_eq!(sent[0].headers()["x-amz-copy-source"], "/files/uploads/x");
     assert_eq!(sent[3].headers()["x-amz-checksum-mode"], "ENABLED");
+    // `printf body | sha256sum`
+    let digest = "230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5";
+    assert_eq!(
+        (&sent[8].body()[..], sent[8].headers()["x-amz-content-sha256"].as_bytes()),
+        (&b"body"[..], digest.as_bytes())
+    );
     assert!(sent.iter().all(|request| request.headers().contains_key("authorization")));
 }

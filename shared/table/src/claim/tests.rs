@@ -60,6 +60,17 @@ async fn a_refused_write_does_not_touch_the_blob_of_the_item_in_the_way() {
 }
 
 #[tokio::test]
+async fn a_refused_transaction_takes_its_own_blobs_back() {
+    let (table, blobs) = with_blobs();
+    table.create(&tenant(), &document("d1", 1, HUGE)).await.unwrap();
+    let mut transaction = table.transaction(&tenant());
+    transaction.create(&document("d2", 2, HUGE)).create(&document("d1", 2, HUGE));
+    assert!(matches!(transaction.commit().await, Err(TransactionError::Conditions(_))));
+    assert_eq!(blobs.names().len(), 1);
+    assert_eq!(read(&table, "d1").await, Some(document("d1", 1, HUGE)));
+}
+
+#[tokio::test]
 async fn transactions_and_batches_move_bodies_too() {
     let (table, blobs) = with_blobs();
     let mut transaction = table.transaction(&tenant());
@@ -99,6 +110,15 @@ async fn a_reader_whose_item_was_replaced_meanwhile_gets_what_is_there_now() {
     assert_eq!(current.decode::<Document>().unwrap().value, document("d1", 2, HUGE));
     table.delete(key()).await.unwrap();
     assert_eq!(table.check_out(stale).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_blob_that_is_not_what_was_written_is_damage() {
+    let (table, blobs) = with_blobs();
+    table.create(&tenant(), &document("d1", 1, HUGE)).await.unwrap();
+    blobs.0.lock().unwrap().values_mut().for_each(|blob| blob[0] ^= 1);
+    let error = table.get::<Document>(document_key(&tenant(), "d1"), Consistency::Eventual).await.unwrap_err();
+    assert!(matches!(&error, TableError::Corrupt { what, .. } if what.contains("not what was written")), "{error}");
 }
 
 #[tokio::test]

@@ -108,6 +108,15 @@ async fn a_body_over_one_mebibyte_is_refused_announced_or_not() {
 }
 
 #[tokio::test]
+async fn a_route_that_takes_more_says_how_much() {
+    let sent = || request(None, "x".repeat(MAX_BODY_BYTES + 1));
+    let Raw(taken) = Raw::<{ 2 << 20 }>::from_request(sent(), &()).await.unwrap();
+    assert_eq!(taken.len(), MAX_BODY_BYTES + 1);
+    let problem = Raw::<MAX_BODY_BYTES>::from_request(sent(), &()).await.unwrap_err();
+    assert_eq!(problem.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
 async fn chunks_are_joined() {
     let chunks = futures::stream::iter([r#"{"it"#, r#"ems""#, ":[]}"].map(Ok::<_, std::io::Error>));
     assert!(extract(request(Some("application/json"), Body::from_stream(chunks))).await.is_ok());

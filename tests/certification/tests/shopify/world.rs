@@ -99,7 +99,7 @@ pub(crate) struct World {
 
 fn app() -> App {
     let secret = Rotating { current: SECRET.into(), previous: None };
-    App { client_id: "standin-app".into(), secret, redirect_uri: "https://back.test/callback".into() }
+    App { client_id: "standin-app".into(), secret }
 }
 
 /// The app's secret, which stays.
@@ -117,8 +117,7 @@ impl Secret for Fixed {
 }
 
 fn credentials() -> Credentials {
-    let App { client_id, redirect_uri, .. } = app();
-    Credentials { client_id, secret: Arc::new(Fixed), redirect_uri }
+    Credentials { client_id: app().client_id, secret: Arc::new(Fixed) }
 }
 
 fn kept(access: &str) -> Kept {

@@ -67,7 +67,7 @@ impl Secret for Nothing {
 fn client(file: &str) -> Client {
     let (table, clock) = (table(), clock());
     let transport = Arc::new(Files(file.as_bytes().to_vec()));
-    let app = Credentials { client_id: "app".into(), secret: Arc::new(Nothing), redirect_uri: String::new() };
+    let app = Credentials { client_id: "app".into(), secret: Arc::new(Nothing) };
     let tokens = Tokens::new(Arc::new(Nothing), app, transport.clone(), table.clone(), clock.clone());
     let limiter = Limiter::new(table.clone(), clock.clone(), Duration::ZERO);
     Client::new(transport, limiter, Circuits::new(table, clock.clone()), tokens, clock, String::new())
