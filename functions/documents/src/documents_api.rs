@@ -15,7 +15,7 @@ use serde_json::Value;
 use web::{Allowed, Caller, FieldError, IdempotencyKey, Json, LargeJson, Path, Problem, RequestMeta, Validation};
 
 use crate::problems;
-use crate::listing::{Anybody, Operators, Services};
+use crate::roles::{Anybody, Operators, Services};
 use crate::schema::Schemas;
 use crate::views::DocumentView;
 

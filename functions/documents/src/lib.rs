@@ -11,9 +11,9 @@
 
 pub mod cloud_map;
 mod documents_api;
-mod listing;
 mod operations;
 mod problems;
+mod roles;
 mod schema;
 #[cfg(test)]
 mod tests;

@@ -12,11 +12,11 @@ use axum::routing::{get, post};
 use documents::{Command, ConnectionId, DocumentId, DocumentType, Filter, Place, State as DocumentState};
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
-use web::{Allowed, FieldError, Json, List, NoFilter, Page, PageParams, Path, Problem, Validation};
+use web::{Allowed, FieldError, Json, List, NoFilter, Page, PageParams, Path, Problem, Validation, cursor_key};
 
 use crate::Operations;
-use crate::listing::{Listing, Operators};
 use crate::problems;
+use crate::roles::Operators;
 use crate::views::{DocumentView, RouteView, WholeDocument};
 
 #[derive(utoipa::OpenApi)]
@@ -78,11 +78,12 @@ async fn list(
     Allowed(caller, _): Allowed<Operators>,
     list: List<Which>,
 ) -> Result<Json<Page<DocumentView>>, Problem> {
-    let listing = Listing::open(&operations, &list, &caller.tenant).await?;
-    let Which { kind, state } = &list.filter;
-    let found = operations.documents.list(&caller.tenant, kind, *state, listing.start()?, listing.limit()).await;
+    let listing = list.open(&*operations.cursor_secret, &caller.tenant).await?;
+    let (Which { kind, state }, start) = (listing.filter(), listing.start(Place::from_bytes)?);
+    let found = operations.documents.list(&caller.tenant, kind, *state, start, listing.limit()).await;
     let (documents, next) = found.map_err(|error| problems::table(&error))?;
-    Ok(Json(listing.page(documents.into_iter().map(DocumentView::from).collect(), next.as_ref())))
+    let next = next.as_ref().map(Place::to_bytes);
+    Ok(Json(listing.page(documents.into_iter().map(DocumentView::from).collect(), next.as_deref())))
 }
 
 /// One document with its history and routes.
@@ -170,12 +171,13 @@ async fn retry_many(
     validation.check(retried, || FieldError::at("/state", "invalid_value", "must be FAILED or ERROR"));
     validation.finish()?;
     let Some(kind) = kind else { return Err(Problem::not_found()) };
-    let key = crate::listing::key(&operations).await?;
+    let key = cursor_key(&*operations.cursor_secret).await?;
+    let bad_cursor = || Problem::bad_request("invalid_cursor").detail("Start again without a cursor.");
     let query = format!("retry {kind} {}", many.state);
     let start = match &many.cursor {
         Some(cursor) => {
-            let bytes = key.open(&caller.tenant, &query, cursor).map_err(|_| crate::listing::bad_cursor())?;
-            Some(Place::from_bytes(&bytes).map_err(|_| crate::listing::bad_cursor())?)
+            let bytes = key.open(&caller.tenant, &query, cursor).map_err(|_| bad_cursor())?;
+            Some(Place::from_bytes(&bytes).map_err(|_| bad_cursor())?)
         }
         None => None,
     };
@@ -196,10 +198,12 @@ async fn dead_routes(
     Allowed(caller, _): Allowed<Operators>,
     list: List<NoFilter>,
 ) -> Result<Json<Page<RouteView>>, Problem> {
-    let listing = Listing::open(&operations, &list, &caller.tenant).await?;
-    let dead = operations.centre.dead_routes(&caller.tenant, listing.start()?, listing.limit()).await;
+    let listing = list.open(&*operations.cursor_secret, &caller.tenant).await?;
+    let start = listing.start(Place::from_bytes)?;
+    let dead = operations.centre.dead_routes(&caller.tenant, start, listing.limit()).await;
     let dead = dead.map_err(|error| problems::table(&error))?;
-    Ok(Json(listing.page(dead.routes.into_iter().map(RouteView::from).collect(), dead.next.as_ref())))
+    let next = dead.next.as_ref().map(Place::to_bytes);
+    Ok(Json(listing.page(dead.routes.into_iter().map(RouteView::from).collect(), next.as_deref())))
 }
 
 /// Sends a document along a dead route once more.

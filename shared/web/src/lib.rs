@@ -28,7 +28,7 @@ pub use caller::{Allowed, Caller, Denied, InvalidReach, Reach, RequestMeta, Role
 pub use edge::{Cors, Operation, Verbatim, finish};
 pub use etag::{ETag, IfMatch, stale};
 pub use idempotency::{IdempotencyKey, idempotent};
-pub use listing::Listing;
+pub use listing::{Listing, cursor_key};
 pub use params::{DEFAULT_LIMIT, List, MAX_LIMIT, NoFilter, Page, PageParams, Path, Query};
 pub use prefer::{MAX_WAIT, Wait};
 pub use problem::{FieldError, PROBLEM_JSON, Problem, Validation};

@@ -16,12 +16,16 @@ pub struct Listing<F> {
     tenant: TenantId,
 }
 
+/// What cursors are signed with, made of the secret.
+pub async fn cursor_key(secret: &dyn Secret) -> Result<CursorKey, Problem> {
+    let secret = secret.read().await.map_err(|error| Problem::unavailable(&*error))?;
+    CursorKey::new(secret.expose_secret().as_bytes()).map_err(|error| Problem::internal(&error))
+}
+
 impl<F> List<F> {
     /// Reads the secret that cursors are signed with.
     pub async fn open(self, secret: &dyn Secret, tenant: &TenantId) -> Result<Listing<F>, Problem> {
-        let secret = secret.read().await.map_err(|error| Problem::unavailable(&*error))?;
-        let cursors = CursorKey::new(secret.expose_secret().as_bytes()).map_err(|error| Problem::internal(&error))?;
-        Ok(Listing { list: self, cursors, tenant: tenant.clone() })
+        Ok(Listing { list: self, cursors: cursor_key(secret).await?, tenant: tenant.clone() })
     }
 }
 

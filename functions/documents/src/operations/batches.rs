@@ -11,8 +11,8 @@ use serde::Serialize;
 use web::{Allowed, Json, Path, Problem};
 
 use crate::Operations;
-use crate::listing::Operators;
 use crate::problems;
+use crate::roles::Operators;
 
 pub(super) fn routes() -> Router<Arc<Operations>> {
     Router::new().route("/v1/operations/batches/{id}", get(get_one))

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use web::{Allowed, FieldError, Json, Path, Problem, RequestMeta, Validation};
 
 use crate::Operations;
-use crate::listing::Operators;
 use crate::problems;
+use crate::roles::Operators;
 
 const MAX_REASON: usize = 200;
 

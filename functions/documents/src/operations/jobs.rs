@@ -10,8 +10,8 @@ use serde::Serialize;
 use web::{Allowed, Json, Path, Problem};
 
 use crate::Operations;
-use crate::listing::Operators;
 use crate::problems;
+use crate::roles::Operators;
 use crate::views::JobView;
 
 pub(super) fn routes() -> Router<Arc<Operations>> {
