@@ -28,6 +28,8 @@ kernel::typed_id!(
 
 /// Rows stored at once: three actions each and one for the place, within a transaction's hundred.
 const CHUNK: usize = 33;
+/// What their payloads may weigh together, before they are compressed: a transaction takes 4 MB.
+const CHUNK_BYTES: usize = 3 << 20;
 /// How long a worker may take for one page and one chunk.
 const LEASE: Duration = Duration::from_secs(120);
 
@@ -194,11 +196,12 @@ async fn read(
             Ok(page) => page,
             Err(report) => return Ok(Turn::Failed(report)),
         };
-        let mut chunks = rows.chunks(CHUNK).peekable();
+        let mut left = rows.as_slice();
         loop {
-            let chunk = chunks.next().unwrap_or_default();
+            let (chunk, rest) = left.split_at(chunk(left));
+            left = rest;
             // The place moves on with the page's last chunk, and not before.
-            let is_last = chunks.peek().is_none();
+            let is_last = left.is_empty();
             if is_last {
                 part.cursor.clone_from(&next);
                 part.done = next.is_none();
@@ -220,6 +223,16 @@ async fn read(
             }
         }
     }
+}
+
+/// How many of the rows are the next chunk: what one transaction takes. One that is larger goes alone, to the bucket.
+fn chunk(rows: &[Row]) -> usize {
+    let mut bytes = 0;
+    let fit = rows.iter().take(CHUNK).take_while(|row| {
+        bytes += row.payload.len();
+        bytes <= CHUNK_BYTES
+    });
+    fit.count().max(1).min(rows.len())
 }
 
 #[cfg(test)]

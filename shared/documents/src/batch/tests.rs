@@ -90,6 +90,16 @@ async fn every_row_becomes_one_document_that_the_sweep_finds() {
 
 const GRACE_AND_MORE: Duration = Duration::from_secs(61);
 
+#[test]
+fn a_chunk_is_what_one_transaction_takes_and_at_least_a_row() {
+    let rows = |payload: usize, count: usize| vec![Row { payload: "x".repeat(payload), ..row("a", 1) }; count];
+    for (payload, count, expected) in
+        [(10, 0, 0), (10, 5, 5), (10, 50, CHUNK), (1 << 20, 5, 3), ((1 << 20) + 1, 5, 2), (CHUNK_BYTES + 1, 5, 1)]
+    {
+        assert_eq!(chunk(&rows(payload, count)), expected, "{count} of {payload}");
+    }
+}
+
 #[tokio::test]
 async fn an_empty_source_is_a_success() {
     let world = World::new();
