@@ -9,6 +9,7 @@ pub(crate) mod levels;
 pub(crate) mod movements;
 pub(crate) mod problems;
 pub(crate) mod reservations;
+pub(crate) mod rules;
 pub(crate) mod transfers;
 pub(crate) mod valuation;
 pub(crate) mod views;

@@ -133,7 +133,10 @@ pub fn reservations_api(api: Arc<ReservationsApi>) -> axum::Router {
 
 /// Transfers, adjustments, counts.
 pub fn documents_api(api: Arc<Api>) -> axum::Router {
-    api::transfers::routes(api.clone()).merge(api::adjustments::routes(api.clone())).merge(api::counts::routes(api))
+    api::transfers::routes(api.clone())
+        .merge(api::adjustments::routes(api.clone()))
+        .merge(api::counts::routes(api.clone()))
+        .merge(api::rules::routes(api))
 }
 
 /// Builds `inventory-levels-api`.
@@ -171,6 +174,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         api::transfers::Doc::openapi(),
         api::adjustments::Doc::openapi(),
         api::counts::Doc::openapi(),
+        api::rules::Doc::openapi(),
     ] {
         whole.merge(part);
     }

@@ -163,8 +163,8 @@ impl Adjustments {
     }
 
     /// Sets above what adjustments need a second person from now on.
-    pub async fn set_rules(&self, tenant: &TenantId, rules: &ApprovalRules) -> Result<(), TableError> {
-        self.inventory.table.put(tenant, rules).await
+    pub async fn set_rules(&self, tenant: &TenantId, rules: ApprovalRules) -> Result<(), TableError> {
+        self.inventory.table.put(tenant, &rules).await
     }
 
     /// Above what adjustments need a second person.

@@ -6,22 +6,18 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use http::StatusCode;
-use inventory::adjustments::{
-    AdjustmentState, ApprovalRules, NewAdjustment, ReasonCode, StockAdjustment, StockAdjustmentId,
-};
+use inventory::adjustments::{AdjustmentState, NewAdjustment, ReasonCode, StockAdjustment, StockAdjustmentId};
 use inventory::{LocationId, MAX_UNITS, Sku};
-use kernel::Quantity;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use web::{
-    Allowed, Batch, BatchAnswer, ETag, FieldError, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams,
-    Path, Problem, Reach, Validation, Within,
+    Batch, BatchAnswer, ETag, FieldError, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams, Path,
+    Problem, Reach, Validation, Within,
 };
 
 use super::{Admins, Api, Request, Staff, check_range, check_text, done_at, problems, seen_at, shown, start};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(ask, ask_many, list, get_one, decide, rules, set_rules))]
+#[openapi(paths(ask, ask_many, list, get_one, decide))]
 pub(crate) struct Doc;
 
 pub(crate) fn routes(api: Arc<Api>) -> Router {
@@ -30,7 +26,6 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/inventory/v1/adjustments/batch", post(ask_many))
         .route("/inventory/v1/adjustments/{id}", get(get_one))
         .route("/inventory/v1/adjustments/{id}/decision", post(decide))
-        .route("/inventory/v1/adjustment-rules", get(rules).put(set_rules))
         .with_state(api)
 }
 
@@ -215,58 +210,4 @@ async fn decide(
     }
     let decided = api.adjustments.decide(&caller.tenant, &caller.principal, id, approve).await;
     Ok(view(decided.map_err(|error| problems::adjustment(&error))?))
-}
-
-/// Above what a document needs a second person. Without limits none does.
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ApprovalLimits {
-    /// Units up or down.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 0)]
-    units: Option<i64>,
-    /// Value up or down, in the currency of the location's company.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "250.00")]
-    value: Option<Quantity>,
-}
-
-impl ApprovalLimits {
-    pub(super) fn shown(rules: ApprovalRules) -> Result<Self, Problem> {
-        let value = rules.value.map(Quantity::new).transpose().map_err(|error| Problem::internal(&error))?;
-        Ok(Self { units: rules.units, value })
-    }
-
-    pub(super) fn checked(&self) -> Result<ApprovalRules, Problem> {
-        let mut validation = Validation::default();
-        check_range(&mut validation, "/units", self.units.unwrap_or(0), 0, MAX_UNITS);
-        let value = self.value.map(Quantity::decimal);
-        validation.check(value.is_none_or(|value| value >= Decimal::ZERO), || {
-            FieldError::at("/value", "out_of_range", "must not be below zero")
-        });
-        validation.finish()?;
-        Ok(ApprovalRules { units: self.units, value })
-    }
-}
-
-/// Above what adjustments need a second person.
-#[utoipa::path(get, path = "/inventory/v1/adjustment-rules", responses((status = 200, body = ApprovalLimits)))]
-async fn rules(
-    State(api): State<Arc<Api>>,
-    Within(caller, ..): Within<Staff>,
-) -> Result<Json<ApprovalLimits>, Problem> {
-    let rules = api.adjustments.rules(&caller.tenant).await.map_err(|error| problems::table(&error))?;
-    Ok(Json(ApprovalLimits::shown(rules)?))
-}
-
-/// Sets above what adjustments need a second person from now on. What waits goes on waiting.
-#[utoipa::path(put, path = "/inventory/v1/adjustment-rules", request_body = ApprovalLimits,
-    responses((status = 200, body = ApprovalLimits)))]
-async fn set_rules(
-    State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Admins>,
-    Json(new): Json<ApprovalLimits>,
-) -> Result<Json<ApprovalLimits>, Problem> {
-    api.adjustments.set_rules(&caller.tenant, &new.checked()?).await.map_err(|error| problems::table(&error))?;
-    Ok(Json(new))
 }

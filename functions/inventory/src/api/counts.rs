@@ -11,15 +11,15 @@ use inventory::counts::{CountStep, NewCount};
 use inventory::{LocationId, MAX_UNITS, Sku};
 use serde::{Deserialize, Serialize};
 use web::{
-    Allowed, Caller, ETag, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams, Path, Problem, Reach,
-    Validation, Within,
+    Caller, ETag, IdempotencyKey, IfMatch, Json, List, NoFilter, Page, PageParams, Path, Problem, Reach, Validation,
+    Within,
 };
 
-use super::adjustments::{ApprovalLimits, Decision};
+use super::adjustments::Decision;
 use super::{Admins, Api, Request, Staff, check_range, done_at, problems, seen_at, shown, start};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(begin, list, get_one, act, decide, rules, set_rules))]
+#[openapi(paths(begin, list, get_one, act, decide))]
 pub(crate) struct Doc;
 
 pub(crate) fn routes(api: Arc<Api>) -> Router {
@@ -28,7 +28,6 @@ pub(crate) fn routes(api: Arc<Api>) -> Router {
         .route("/inventory/v1/counts/{id}", get(get_one))
         .route("/inventory/v1/counts/{id}/actions", post(act))
         .route("/inventory/v1/counts/{id}/decision", post(decide))
-        .route("/inventory/v1/count-rules", get(rules).put(set_rules))
         .with_state(api)
 }
 
@@ -269,27 +268,4 @@ async fn decide(
     Json(Decision { approve }): Json<Decision>,
 ) -> Shown {
     api.step_count((&caller, &reach), id, &known, &CountStep::Decide { approve }).await
-}
-
-/// Above what counts need somebody who did not count.
-#[utoipa::path(get, path = "/inventory/v1/count-rules", responses((status = 200, body = ApprovalLimits)))]
-async fn rules(
-    State(api): State<Arc<Api>>,
-    Within(caller, ..): Within<Staff>,
-) -> Result<Json<ApprovalLimits>, Problem> {
-    let rules = api.counts.rules(&caller.tenant).await.map_err(|error| problems::table(&error))?;
-    Ok(Json(ApprovalLimits::shown(rules)?))
-}
-
-/// Sets above what counts need somebody who did not count, from now on: units and value that all items of a count are off,
-/// up and down. What waits goes on waiting.
-#[utoipa::path(put, path = "/inventory/v1/count-rules", request_body = ApprovalLimits,
-    responses((status = 200, body = ApprovalLimits)))]
-async fn set_rules(
-    State(api): State<Arc<Api>>,
-    Allowed(caller, _): Allowed<Admins>,
-    Json(new): Json<ApprovalLimits>,
-) -> Result<Json<ApprovalLimits>, Problem> {
-    api.counts.set_rules(&caller.tenant, new.checked()?).await.map_err(|error| problems::table(&error))?;
-    Ok(Json(new))
 }

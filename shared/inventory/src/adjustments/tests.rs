@@ -29,7 +29,7 @@ impl World {
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let plain = Adjustments::new(Inventory::new(Table::new(dynamo.client(), "crossdock")), clock.clone());
         plain.ask(&tenant(), "ada", &new("opening", 10, ReasonCode::Found)).await.unwrap();
-        plain.set_rules(&tenant(), &ApprovalRules { units: Some(3), value: None }).await.unwrap();
+        plain.set_rules(&tenant(), ApprovalRules { units: Some(3), value: None }).await.unwrap();
         let inventory = Inventory::new(Table::new(dynamo.client_through(faults), "crossdock"));
         Self { adjustments: Adjustments::new(inventory.clone(), clock), inventory }
     }
@@ -79,7 +79,7 @@ async fn one_of_few_units_and_much_value_waits_too() {
     world.inventory.create_company(&tenant(), &company).await.unwrap();
     world.inventory.assign(&tenant(), &"alpha".parse().unwrap(), &company.id).await.unwrap();
     let rules = ApprovalRules { units: Some(3), value: Some(Decimal::new(5000, 2)) };
-    world.adjustments.set_rules(&tenant(), &rules).await.unwrap();
+    world.adjustments.set_rules(&tenant(), rules).await.unwrap();
     assert_eq!(world.adjustments.rules(&tenant()).await.unwrap(), rules);
     let dear = NewAdjustment { sku: "dear".parse().unwrap(), ..new("d", -2, ReasonCode::Lost) };
     let cost = Some(Decimal::new(30000, 2));
