@@ -10,15 +10,19 @@ use async_trait::async_trait;
 use documents::ConnectionId;
 use documents::centre::{Discovery, Instance, Registry};
 use kernel::TenantId;
-use runtime::{CallError, JsonCalls, Service};
+use runtime::{CallError, JsonCalls, Protocol, Service};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::json;
 use web::BoxError;
 
 /// The service that is told what is where.
-pub const REGISTRY: Service =
-    Service { host: "servicediscovery", name: "servicediscovery", prefix: "Route53AutoNaming_v20170314" };
+pub const REGISTRY: Service = Service {
+    host: "servicediscovery",
+    name: "servicediscovery",
+    prefix: "Route53AutoNaming_v20170314",
+    protocol: Protocol::Json11,
+};
 /// The service that is asked.
 pub const DISCOVERY: Service = Service { host: "data-servicediscovery", ..REGISTRY };
 /// The most instances an answer may name, which is Cloud Map's own limit.

@@ -13,11 +13,16 @@ use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use shopify::calls::shop;
 use shopify::connect::{ConnectError, Connector};
+use shopify::flows::drift::Drifts;
+use shopify::flows::syncs::Syncs;
 use shopify::platform::kind;
 use shopify::stores::Connection;
 use shopify::{Gid, Shop};
 use table::{TableError, Versioned};
+use web::secret::Secret;
 use web::{Allowed, ETag, FieldError, IfMatch, Json, Path, Problem, RequestMeta, Roles, Validation, stale};
+
+use crate::operations;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(install, callback, list, get_one, change, remove))]
@@ -37,9 +42,12 @@ pub struct Api {
     /// Whose stores the callback, which nobody signs in for, is about.
     pub tenant: kernel::TenantId,
     pub connector: Connector,
+    pub syncs: Syncs,
+    pub drifts: Drifts,
+    pub cursor_secret: Arc<dyn Secret>,
 }
 
-type Shared = State<Arc<Api>>;
+pub(crate) type Shared = State<Arc<Api>>;
 
 /// The routes.
 pub fn router(api: Arc<Api>) -> Router {
@@ -48,6 +56,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/connections/shopify/install", post(install))
         .route("/v1/connections/shopify/callback", get(callback))
         .route("/v1/connections/shopify/{shop}", get(get_one).put(change).delete(remove))
+        .merge(operations::routes())
         .with_state(api)
 }
 
@@ -165,7 +174,7 @@ async fn list(State(api): Shared, Allowed(caller, _): Allowed<Administrators>) -
     Ok(Json(Stores { items: found.into_iter().map(View::from).collect() }))
 }
 
-async fn found(api: &Api, tenant: &kernel::TenantId, shop: &Shop) -> Result<Versioned<Connection>, Problem> {
+pub(crate) async fn found(api: &Api, tenant: &kernel::TenantId, shop: &Shop) -> Result<Versioned<Connection>, Problem> {
     let found = api.connector.stores.versioned(tenant, shop).await.map_err(|error| table(&error))?;
     found.ok_or_else(Problem::not_found)
 }
@@ -282,7 +291,7 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn table(error: &TableError) -> Problem {
+pub(crate) fn table(error: &TableError) -> Problem {
     if error.is_retryable() { Problem::unavailable(error) } else { Problem::internal(error) }
 }
 

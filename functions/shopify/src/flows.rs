@@ -37,7 +37,7 @@ struct Of {
 
 impl Of {
     fn id(&self, tenant: &TenantId) -> RunId {
-        RunId::derive(&[tenant.as_str(), self.shop.as_str(), &self.run])
+        RunId::of(tenant, &self.shop, &self.run)
     }
 }
 

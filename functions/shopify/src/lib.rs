@@ -9,7 +9,7 @@
 //! | `task-shopify-full-sync` | the state machine `FullSync` | reads everything a store sells, step by step |
 //! | `task-shopify-bulk` | the state machine `BulkProducts`, every five minutes | sends what single calls do not get through in a file |
 //! | `cron-shopify-reconcile` | every minute, for a job of a quarter of an hour | finds what no webhook told |
-//! | `shopify-connections-api` | `/v1/connections/shopify…` | connects stores, and lets them go |
+//! | `shopify-connections-api` | `/v1/connections/shopify…` | connects stores, and lets them go; starts and shows what their flows do |
 //!
 //! The sweep of documents tells both workers of what is due again; each takes what is its own.
 
@@ -18,7 +18,9 @@
 mod backoffice;
 mod change;
 mod connections;
+mod executions;
 mod flows;
+mod operations;
 mod orders;
 mod privacy;
 mod receiver;
@@ -33,6 +35,7 @@ use std::time::Duration;
 use axum::Router;
 use documents::Documents;
 use documents::jobs::Jobs;
+use executions::{Executions, STEP_FUNCTIONS};
 use kernel::TenantId;
 use messaging::EventHandler;
 use runtime::{Blobs, Building, Context, InitError, Job, Roots, Task, settings};
@@ -42,10 +45,12 @@ use shopify::breaker::store::Circuits;
 use shopify::client::Client;
 use shopify::connect::Connector;
 use shopify::flows::Operations;
+use shopify::flows::drift::Drifts;
 use shopify::flows::fallback::Fallback;
 use shopify::flows::full_sync::FullSync;
 use shopify::flows::reconcile::Reconcile;
 use shopify::flows::runs::Runs;
+use shopify::flows::syncs::Syncs;
 use shopify::inbound::Inbound;
 use shopify::install::Credentials;
 use shopify::installs::Installs;
@@ -108,9 +113,12 @@ settings! {
 }
 
 settings! {
-    struct Provider {
+    struct Connecting {
         /// Name of the secret that says where this API is.
-        settings: String = "PROVIDER_SETTINGS",
+        provider: String = "PROVIDER_SETTINGS",
+        cursor_secret: String = "CURSOR_SECRET_ARN",
+        /// ARN of the state machine that does full synchronisations.
+        full_sync: String = "FULL_SYNC_MACHINE_ARN",
     }
 }
 
@@ -207,8 +215,9 @@ fn caller(context: &'static Context, table: Table, app: App, patience: Duration)
 #[must_use]
 pub fn connections(context: &'static Context) -> Building<Router> {
     Box::pin(async move {
-        let (Stack { table: name, tenant }, (app, Provider { settings })) = context.settings()?;
-        let json = context.secret(settings)?.read().await.map_err(InitError::other)?;
+        let (Stack { table: name, tenant }, (app, Connecting { provider, cursor_secret, full_sync })) =
+            context.settings()?;
+        let json = context.secret(provider)?.read().await.map_err(InitError::other)?;
         let Issuer { url } = serde_json::from_str(json.expose_secret()).map_err(InitError::other)?;
         let url = url.strip_suffix("/access").ok_or_else(|| InitError::other("the issuer's URL ends in /access"))?;
         let caller = caller(context, table(context, name)?, app, PATIENCE)?;
@@ -219,15 +228,18 @@ pub fn connections(context: &'static Context) -> Building<Router> {
             redirect_uri: format!("{url}/v1/connections/shopify/callback"),
             installs: Installs::new(table.clone(), clock.clone()),
             stores: Stores::new(table.clone()),
-            documents: Documents::new(table, clock.clone()),
+            documents: Documents::new(table.clone(), clock.clone()),
             tokens,
             client,
             transport,
-            clock,
+            clock: clock.clone(),
             base_url,
             webhooks: webhooks(url),
         };
-        Ok(connections_router(Arc::new(Api { tenant, connector })))
+        let machine = Executions::new(context.json_service(STEP_FUNCTIONS)?, full_sync);
+        let syncs = Syncs::new(table.clone(), clock, Arc::new(machine));
+        let (drifts, cursor_secret) = (Drifts::new(table), context.secret(cursor_secret)?);
+        Ok(connections_router(Arc::new(Api { tenant, connector, syncs, drifts, cursor_secret })))
     })
 }
 
@@ -317,5 +329,6 @@ pub fn reconcile(context: &'static Context) -> Building<Arc<dyn Job>> {
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut whole = receiver::Doc::openapi();
     whole.merge(connections::Doc::openapi());
+    whole.merge(operations::Doc::openapi());
     whole
 }

@@ -3,6 +3,8 @@
 mod attacks;
 mod connecting;
 mod crashes;
+mod doubles;
+mod operating;
 mod people;
 mod trade;
 mod world;

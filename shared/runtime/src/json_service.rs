@@ -1,10 +1,10 @@
-//! AWS services of which an operation or two is used, called by AWS JSON 1.1 without the service's own SDK.
+//! AWS services of which an operation or two is used, called by AWS JSON without the service's own SDK.
 //!
 //! An SDK weighs more than such a call is worth, in every function that makes it (docs/decisions/0017-calls-without-sdk.md).
 //! Retries, timeouts and connections are those of the SDKs here, whose orchestrator runs these calls too; the signature is
 //! [`crate::signing`]'s. Requests and answers are secrets until somebody exposes them: nothing here can log one.
 //!
-//! Source: Smithy, "AWS JSON 1.1 protocol".
+//! Source: Smithy, "AWS JSON 1.0 and 1.1 protocols", which differ in the content type.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -49,13 +49,20 @@ pub trait JsonCalls: Send + Sync {
     async fn call(&self, operation: &str, body: &Value) -> Result<SecretString, CallError>;
 }
 
-/// A service: what its host name begins with, what signatures call it, and the version of its protocol, with which
-/// targets begin.
+/// Which of the two a service speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Json10,
+    Json11,
+}
+
+/// A service: what its host name begins with, what signatures call it, with which name and version targets begin.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
     pub host: &'static str,
     pub name: &'static str,
     pub prefix: &'static str,
+    pub protocol: Protocol,
 }
 
 /// Calls a service of AWS.
@@ -95,7 +102,11 @@ impl ProvideErrorMetadata for Refused {
 
 impl JsonService {
     pub(crate) fn new(service: Service, url: &str, way: Way) -> Self {
-        let Service { host: _, name, prefix } = service;
+        let Service { host: _, name, prefix, protocol } = service;
+        let content_type = match protocol {
+            Protocol::Json10 => "application/x-amz-json-1.0",
+            Protocol::Json11 => "application/x-amz-json-1.1",
+        };
         let Way { credentials, region, connections, sleep, timeouts, retries, clock } = way;
         let (signer, to) = (Signer::default(), format!("{}/", url.trim_end_matches('/')));
         let operation = Operation::builder()
@@ -113,7 +124,7 @@ impl JsonService {
             // Signed when it is written; a try is repeated within seconds, and the signature holds for minutes.
             .no_auth()
             .serializer(move |call: Call| {
-                let mut request = request(&to, &call)?;
+                let mut request = request(&to, content_type, &call)?;
                 let signed = signer.sign(&mut request, &credentials, [&region, name], SystemTime::from(clock.now()))?;
                 if signed { Ok(request) } else { Err("a request of this form cannot be signed".into()) }
             })
@@ -137,12 +148,12 @@ impl JsonCalls for JsonService {
     }
 }
 
-fn request(url: &str, call: &Call) -> Result<HttpRequest, BoxError> {
+fn request(url: &str, content_type: &'static str, call: &Call) -> Result<HttpRequest, BoxError> {
     let mut request = HttpRequest::new(SdkBody::from(call.body.expose_secret()));
     request.set_method("POST")?;
     request.set_uri(url.to_owned())?;
     let headers = request.headers_mut();
-    headers.insert("content-type", "application/x-amz-json-1.1");
+    headers.insert("content-type", content_type);
     headers.insert("x-amz-target", call.target.clone());
     Ok(request)
 }

@@ -44,6 +44,6 @@ pub use context::Context;
 pub use env::{ConfigError, Env, Settings};
 pub use idempotency::idempotency;
 pub use invoke::Failure;
-pub use json_service::{CallError, JsonCalls, Service};
+pub use json_service::{CallError, JsonCalls, Protocol, Service};
 pub use net::Roots;
 pub use run::{Builder, Building, InitError, run_http, run_schedule, run_sqs, run_stream, run_task};

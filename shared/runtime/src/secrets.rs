@@ -14,11 +14,11 @@ use serde_json::json;
 use tokio::sync::Mutex;
 use web::BoxError;
 
-use crate::json_service::{CallError, JsonCalls, Service};
+use crate::json_service::{CallError, JsonCalls, Protocol, Service};
 
 /// Its operations that are used here.
 pub(crate) const SECRETS_MANAGER: Service =
-    Service { host: "secretsmanager", name: "secretsmanager", prefix: "secretsmanager" };
+    Service { host: "secretsmanager", name: "secretsmanager", prefix: "secretsmanager", protocol: Protocol::Json11 };
 
 const TTL: Duration = Duration::from_secs(300);
 const REFRESH_AT_MOST_EVERY: Duration = Duration::from_secs(10);

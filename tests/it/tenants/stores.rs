@@ -13,6 +13,8 @@ use shopify::Shop;
 use shopify::breaker::store::Circuits;
 use shopify::client::Client;
 use shopify::connect::Connector;
+use shopify::flows::drift::Drifts;
+use shopify::flows::syncs::{Machine, SyncState, Syncs};
 use shopify::install::Credentials;
 use shopify::installs::Installs;
 use shopify::limiter::store::Limiter;
@@ -49,6 +51,20 @@ impl TokenStore for Nothing {
     }
 }
 
+/// Starts executions that never end.
+struct Idle;
+
+#[async_trait]
+impl Machine for Idle {
+    async fn start(&self, _: &str, _: &Shop) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn state(&self, _: &str) -> Result<Option<SyncState>, BoxError> {
+        Ok(Some(SyncState::Running))
+    }
+}
+
 pub(super) fn router(table: &Table, clock: &Arc<dyn Clock>, tenant: TenantId) -> Router {
     let secret = Arc::new(Fixed(r#"{"current": "0123456789-client"}"#.to_owned()));
     let app = Credentials { client_id: "app".into(), secret };
@@ -70,7 +86,16 @@ pub(super) fn router(table: &Table, clock: &Arc<dyn Clock>, tenant: TenantId) ->
         base_url,
         webhooks: "https://api.example/shopify/v1/webhooks".into(),
     };
-    shopify_functions::connections_router(Arc::new(shopify_functions::Api { tenant, connector }))
+    let syncs = Syncs::new(table.clone(), clock.clone(), Arc::new(Idle));
+    let cursor_secret = Arc::new(Fixed("cursor-secret-0123456789-0123456789".to_owned()));
+    let drifts = Drifts::new(table.clone());
+    shopify_functions::connections_router(Arc::new(shopify_functions::Api {
+        tenant,
+        connector,
+        syncs,
+        drifts,
+        cursor_secret,
+    }))
 }
 
 /// A store the tenant has.

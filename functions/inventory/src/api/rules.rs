@@ -74,8 +74,7 @@ macro_rules! rules {
             }
 
             #[doc = $sets]
-            #[utoipa::path(put, path = $path, request_body = ApprovalLimits,
-                                responses((status = 200, body = ApprovalLimits)))]
+            #[utoipa::path(put, path = $path, request_body = ApprovalLimits, responses((status = 200, body = ApprovalLimits)))]
             pub(super) async fn set_rules(
                 State(api): State<Arc<Api>>,
                 Allowed(caller, _): Allowed<Admins>,

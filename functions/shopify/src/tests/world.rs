@@ -13,23 +13,24 @@ use bytes::Bytes;
 use catalog::{BookId, Catalog, NewBook};
 use documents::{Document, DocumentType, Documents, State, Wake};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client as Http;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use inventory::{Inventory, Locations, Movement, Observation, Posting};
 use kernel::{Clock, Context, Event, EventId, Isbn, ManualClock, Money, TenantId, Timestamp};
 use messaging::{EventHandler, Outcome};
 use runtime::Blobs;
 use sales::{Figure, Order, OrderId, Report, Sales};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::Sha256;
+use shopify::Gid;
 use shopify::breaker::store::Circuits;
 use shopify::calls::{Store, define_id};
 use shopify::client::Client;
 use shopify::connect::Connector;
+use shopify::flows::drift::Drifts;
+use shopify::flows::syncs::Syncs;
 use shopify::inbound::Inbound;
 use shopify::install::Credentials;
 use shopify::installs::Installs;
@@ -37,16 +38,15 @@ use shopify::limiter::store::Limiter;
 use shopify::outbound::Outbound;
 use shopify::stores::{Connection, Stores};
 use shopify::synced::Agreements;
-use shopify::tokens::{Kept, TokenStore, Tokens};
-use shopify::{Gid, Shop};
+use shopify::tokens::{Kept, TokenStore as _, Tokens};
 use shopify_standin::{Options, Standin};
 use table::{Item, Table};
 use testkit::{FaultInjector, LocalBucket, LocalDynamo};
 use tower::ServiceExt as _;
-use web::secret::Secret;
-use web::transport::{Transport, TransportError};
+use web::transport::Transport as _;
 use web::{BoxError, Caller, Cors};
 
+use super::doubles::{Drawer, Fixed, Recorder, Socket};
 use crate::{Api, Backoffice, Direction, OnChange, OnDocument, Receiver};
 
 pub(crate) const SHOP: &str = "stand-in.myshopify.com";
@@ -72,62 +72,6 @@ pub(crate) fn sku(number: u32) -> String {
 
 pub(crate) fn gbp(minor: i64) -> Money {
     Money::from_minor(minor, "GBP".parse().unwrap())
-}
-
-struct Fixed;
-
-#[async_trait]
-impl Secret for Fixed {
-    async fn read(&self) -> Result<SecretString, BoxError> {
-        Ok(r#"{"current":"standin-secret"}"#.to_owned().into())
-    }
-
-    async fn refresh(&self) -> Result<SecretString, BoxError> {
-        self.read().await
-    }
-}
-
-/// Where tokens are kept.
-#[derive(Default)]
-struct Drawer(Mutex<Option<(Kept, u32)>>);
-
-#[async_trait]
-impl TokenStore for Drawer {
-    async fn read(&self, _: &TenantId, _: &Shop) -> Result<(Kept, String), BoxError> {
-        let (kept, version) = self.0.lock().unwrap().clone().ok_or("nothing is kept")?;
-        Ok((kept, version.to_string()))
-    }
-
-    async fn keep(&self, _: &TenantId, _: &Shop, new: &Kept) -> Result<(), BoxError> {
-        let mut kept = self.0.lock().unwrap();
-        let version = kept.as_ref().map_or(1, |(_, version)| version + 1);
-        *kept = Some((new.clone(), version));
-        Ok(())
-    }
-
-    async fn replace(&self, tenant: &TenantId, shop: &Shop, new: &Kept, seen: &str) -> Result<bool, BoxError> {
-        let is_seen = self.read(tenant, shop).await?.1 == seen;
-        if is_seen {
-            self.keep(tenant, shop, new).await?;
-        }
-        Ok(is_seen)
-    }
-}
-
-/// Plain HTTP on this machine.
-struct Socket(Http<HttpConnector, Full<Bytes>>);
-
-#[async_trait]
-impl Transport for Socket {
-    async fn send(&self, request: Request<Bytes>, timeout: Duration) -> Result<Response<Bytes>, TransportError> {
-        let sent = tokio::time::timeout(timeout, self.0.request(request.map(Full::new))).await;
-        let answer = sent
-            .map_err(|_| TransportError::TimedOut(timeout))?
-            .map_err(|error| TransportError::Broken(error.into()))?;
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|error| TransportError::Broken(error.into()))?;
-        Ok(Response::from_parts(head, body.to_bytes()))
-    }
 }
 
 /// A delivery on its way.
@@ -170,6 +114,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) dynamo: LocalDynamo,
     pub(crate) bucket: LocalBucket,
+    pub(crate) machine: Arc<Recorder>,
     pub(crate) standin: Standin,
     heard: Heard,
     drawer: Arc<Drawer>,
@@ -197,6 +142,7 @@ impl World {
             clock,
             dynamo,
             bucket: LocalBucket::through(&FaultInjector::new()),
+            machine: Arc::default(),
             standin,
             heard,
             drawer: Arc::default(),
@@ -262,10 +208,16 @@ impl World {
             base_url: self.standin.url().to_owned(),
             webhooks,
         };
-        let receiver = Receiver::new(tenant(), Arc::new(Fixed), self.documents(), Stores::new(table));
-        let router = crate::webhook_router(Arc::new(receiver))
-            .merge(crate::connections_router(Arc::new(Api { tenant: tenant(), connector })));
+        let receiver = Receiver::new(tenant(), app_secret(), self.documents(), Stores::new(table));
+        let router =
+            crate::webhook_router(Arc::new(receiver)).merge(crate::connections_router(Arc::new(self.api(connector))));
         web::finish(router, Cors::default())
+    }
+
+    fn api(&self, connector: Connector) -> Api {
+        let syncs = Syncs::new(self.table(), self.clock(), self.machine.clone());
+        let (drifts, cursor_secret) = (Drifts::new(self.table()), Arc::new(Fixed("0123456789-0123456789-0123456789")));
+        Api { tenant: tenant(), connector, syncs, drifts, cursor_secret }
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
@@ -561,8 +513,12 @@ pub(crate) fn subscribed<'a>(
     }
 }
 
+fn app_secret() -> Arc<Fixed> {
+    Arc::new(Fixed(r#"{"current":"standin-secret"}"#))
+}
+
 fn credentials() -> Credentials {
-    Credentials { client_id: "standin-app".into(), secret: Arc::new(Fixed) }
+    Credentials { client_id: "standin-app".into(), secret: app_secret() }
 }
 
 /// Tells of what is due as `cron-documents-sweep` does.

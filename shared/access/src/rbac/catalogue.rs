@@ -76,16 +76,22 @@ pub const CATALOGUE: &[Permission] = &[
     ),
     permission(
         "connections:read",
-        "see which stores are connected",
-        &["GET /v1/connections/shopify", "GET /v1/connections/shopify/{shop}"],
+        "see which stores are connected, what their full synchronisations came to, and which levels differ",
+        &[
+            "GET /v1/connections/shopify",
+            "GET /v1/connections/shopify/{shop}",
+            "GET /v1/connections/shopify/{shop}/drift",
+            "GET /v1/connections/shopify/{shop}/full-syncs",
+        ],
     ),
     permission(
         "connections:write",
-        "connect stores and let them go",
+        "connect stores, let them go, and read everything they sell",
         &[
             "POST /v1/connections/shopify/install",
             "PUT /v1/connections/shopify/{shop}",
             "DELETE /v1/connections/shopify/{shop}",
+            "POST /v1/connections/shopify/{shop}/full-syncs",
         ],
     ),
     permission(

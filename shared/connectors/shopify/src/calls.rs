@@ -10,6 +10,7 @@ pub mod fulfillment_create;
 pub mod fulfillment_orders;
 pub mod inventory_activate;
 pub mod inventory_level;
+pub mod inventory_levels;
 pub mod inventory_set;
 pub mod order;
 pub mod orders_count;

@@ -84,6 +84,13 @@ documents! {
         }
     }";
 
+    /// The same of several items. Its price is that of one; see [`crate::calls::inventory_levels::points`].
+    INVENTORY_LEVELS = "InventoryLevels", 3, "query InventoryLevels($items: [ID!]!, $location: ID!) {
+        nodes(ids: $items) { ... on InventoryItem {
+            id inventoryLevel(locationId: $location) { quantities(names: [\"available\"]) { name quantity } }
+        } }
+    }";
+
     /// What of an order is still to be sent, and what was.
     FULFILLMENT_ORDERS = "FulfillmentOrders", 545, "query FulfillmentOrders($order: ID!) {
         order(id: $order) {

@@ -7,12 +7,16 @@
 //! | [`full_sync`] | a bulk query is begun, looked at, its file read in parts, and the whole judged |
 //! | [`fallback`] | products that single calls do not get through are gathered, sent in a file, and each settled |
 //! | [`reconcile`] | orders no webhook told of, subscriptions that are gone, levels that differ |
+//!
+//! What operators ask for and see of them: [`syncs`], [`drift`].
 
+pub mod drift;
 pub mod fallback;
 mod file;
 pub mod full_sync;
 pub mod reconcile;
 pub mod runs;
+pub mod syncs;
 
 use std::sync::Arc;
 

@@ -3,7 +3,8 @@ use serde_json::json;
 use super::testing::{Answers, Script, service};
 use super::*;
 
-const THINGS: Service = Service { host: "things", name: "things", prefix: "Things_20261121" };
+const THINGS: Service =
+    Service { host: "things", name: "things", prefix: "Things_20261121", protocol: Protocol::Json11 };
 
 #[tokio::test]
 async fn a_call_names_its_operation_and_gives_the_answer() {

@@ -7,8 +7,10 @@ use certification::{Subject as _, TABLE, Things};
 use documents::batch::Verdict;
 use documents::{DocumentId, DocumentType, Documents, Outcome, Processed, Report, State};
 use serde_json::json;
+use shopify::Gid;
 use shopify::breaker::store::Circuits;
 use shopify::breaker::{Event, Route};
+use shopify::flows::drift::Drifts;
 use shopify::flows::fallback::Fallback;
 use shopify::flows::full_sync::FullSync;
 use shopify::flows::reconcile::{Found, Reconcile};
@@ -17,7 +19,7 @@ use shopify::flows::{Look, Operations};
 use shopify::inbound::STATE;
 use shopify::platform::kind;
 use shopify::stores::{Connection, Stores};
-use shopify::synced::Agreements;
+use shopify::synced::{Agreements, Item};
 use table::Table;
 use testkit::{FaultInjector, crash_points};
 
@@ -309,7 +311,7 @@ async fn reconciliation_finds_orders_nobody_told_of_lost_subscriptions_and_level
     let first = run().await;
     assert_eq!((first.orders, first.compared, first.drifted), (Some(3), 1, 1));
     assert_eq!(subscriptions().await, 2 * before, "nobody had told this address");
-    let drift = flow.drifts(&tenant, &store.shop).await.unwrap().remove(0);
+    let drift = Drifts::new(world.table()).all(&tenant, &store.shop).await.unwrap().remove(0);
     assert_eq!((drift.place.as_str(), drift.ours), ("book@main", 7));
     assert_ne!(drift.theirs, 7);
     work_off_states(&world).await;
@@ -331,6 +333,28 @@ async fn reconciliation_finds_orders_nobody_told_of_lost_subscriptions_and_level
     assert!(run().await.orders >= Some(1));
     work_off_states(&world).await;
     assert_eq!(world.goods.orders(&tenant).len(), 4);
+}
+
+/// Five hundred items that only we know stand before the one that both do.
+#[tokio::test]
+async fn levels_are_compared_in_rounds_that_take_as_many_runs_as_they_need() {
+    let world = World::open().await;
+    let store = located(&world).await;
+    world.fill(First, 1).await;
+    world.goods.stock_up("book", "main", 7);
+    let (tenant, agreements) = (world.tenant(First), Agreements::new(world.table()));
+    for number in 0..500 {
+        let (variant, item) = (Gid::new("ProductVariant", 9_000 + number), Gid::new("InventoryItem", 9_000 + number));
+        let item = Item { shop: store.shop.clone(), sku: format!("a{number:03}"), variant, item };
+        agreements.name(&tenant, &item).await.unwrap();
+    }
+    let flow = reconcile(&world, "https://elsewhere.test/hooks");
+    let mut compared = Vec::new();
+    for _ in 0..4 {
+        compared.push(patiently(&world, &flow, &store, false).await.compared);
+        world.clock().advance(Duration::from_secs(900));
+    }
+    assert_eq!(compared, [0, 1, 0, 1]);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ struct Item {
 }
 
 #[derive(Deserialize)]
-struct Level {
+pub(super) struct Level {
     quantities: Vec<Quantity>,
 }
 
@@ -43,7 +43,11 @@ pub fn read(sent: Sent, now: Timestamp) -> Answer<i64> {
     answer::read::<Data>(sent, true, now).and_then(|data| {
         let item = data.inventory_item.ok_or_else(|| absent("inventory item"))?;
         let level = item.inventory_level.ok_or_else(|| absent("inventory level"))?;
-        let available = level.quantities.into_iter().find(|quantity| quantity.name == "available");
-        Ok(available.ok_or_else(|| absent("quantity"))?.quantity)
+        available(level).ok_or_else(|| absent("quantity"))
     })
+}
+
+/// What can be sold.
+pub(super) fn available(level: Level) -> Option<i64> {
+    level.quantities.into_iter().find(|quantity| quantity.name == "available").map(|quantity| quantity.quantity)
 }

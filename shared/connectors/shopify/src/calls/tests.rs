@@ -186,6 +186,15 @@ async fn stock_is_compared_merged_and_repeated_under_its_key() {
     assert_eq!((seen, world.set(wanted(&main, 5, seen)).await.outcome.class()), (7, Class::Done));
     assert_eq!(world.level(&item, &main).await.result.unwrap(), 5);
 
+    // The same of several; what is not kept there, or is no item, is left out.
+    let several = async |location: &Gid| {
+        let items = [&saved.variants[0].item, &main, &Gid::new("InventoryItem", 404)];
+        let sent = world.send(inventory_levels::request(&world.store, &items, location)).await;
+        inventory_levels::read(sent, world.now()).result.unwrap()
+    };
+    assert_eq!(several(&main).await, [(item.clone(), 5)].into());
+    assert_eq!(several(&annex).await, [].into());
+
     assert_eq!(world.level(&item, &annex).await.result.unwrap_err().outcome.class(), Class::DependencyMissing);
     assert_eq!(world.set(wanted(&annex, 3, 0)).await.outcome.class(), Class::DependencyMissing);
     for _ in 0..2 {

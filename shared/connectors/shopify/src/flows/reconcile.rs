@@ -1,9 +1,10 @@
 //! What no webhook told: orders that changed, subscriptions a store has removed, levels that differ.
 //!
 //! Windows of orders overlap, and a window is left only when as many orders are stored as the store counted, so that none is
-//! lost between two of them; orders that were taken already are known by their id and time. Of the levels a few are compared in each run, going
-//! round; those that differ are remembered as long as they do, and told to the store again.
+//! lost between two of them; orders that were taken already are known by their id and time. Of the levels some hundred are compared in each
+//! run, going round; those that differ are remembered as long as they do ([`super::drift`]), and told to the store again.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +13,14 @@ use documents::batch::{self, Batch, BatchId, Batches, Turn, Verdict, run_part};
 use documents::{DocumentType, Documents, Outcome, Report};
 use kernel::{Context, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
-use table::{Consistency, Entity, Key, Partition, Query, Table, TableError};
+use table::{Consistency, Entity, Key, Table, TableError};
 
+use super::drift::{Drift, Drifts};
 use super::{ENTITY, Operations};
-use crate::Shop;
-use crate::calls::{Store, inventory_level, subscriptions};
+use crate::calls::inventory_levels::MAX_ITEMS;
+use crate::calls::{Store, inventory_levels, subscriptions};
 use crate::client::{To, unstored};
-use crate::document::{INVENTORY_LEVEL, SUBSCRIBE, SUBSCRIPTIONS};
+use crate::document::{SUBSCRIBE, SUBSCRIPTIONS};
 use crate::inbound::{DELIVERY_DAYS, SHAPE_VERSION, STATE, Task, announce};
 use crate::outbound::goods::place_of;
 use crate::outbound::platform;
@@ -26,13 +28,14 @@ use crate::platform::{Platform, kind};
 use crate::reading::{ChangedOrders, part};
 use crate::stores::Connection;
 use crate::synced::{Agreements, Item};
+use crate::{Gid, Shop};
 
 /// What two windows of orders have in common.
 const OVERLAP: Duration = Duration::from_mins(10);
 /// The first window, and the longest that waits for orders that moved out of it: those are in a later one.
 const DAY: Duration = Duration::from_hours(24);
-/// Items whose levels are compared in a run.
-const ITEMS: usize = 25;
+/// Levels that are compared in a run, about: what they cost is one or two hundredths of what a store gives in the time.
+const LEVELS: usize = 500;
 const WORKER: &str = "cron-shopify-reconcile";
 
 /// Where the reconciliation of a store is.
@@ -50,19 +53,6 @@ struct Progress {
     sku: Option<String>,
 }
 
-/// A level that is not the same on both sides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Drift {
-    pub shop: Shop,
-    /// `<SKU>@<our location>`.
-    pub place: String,
-    pub ours: i64,
-    pub theirs: i64,
-    /// When it was seen last.
-    pub at: Timestamp,
-}
-
 impl Entity for Progress {
     const KIND: &'static str = "shopify-reconciliation";
 
@@ -71,20 +61,8 @@ impl Entity for Progress {
     }
 }
 
-impl Entity for Drift {
-    const KIND: &'static str = "shopify-drift";
-
-    fn key(&self, tenant: &TenantId) -> Key {
-        partition(tenant, &self.shop).key(&["DRIFT", &self.place])
-    }
-}
-
-fn partition(tenant: &TenantId, shop: &Shop) -> Partition {
-    Partition::tenant(tenant, &["SHOPIFY", shop.as_str()])
-}
-
 fn progress_key(tenant: &TenantId, shop: &Shop) -> Key {
-    partition(tenant, shop).key(&["RECONCILIATION"])
+    Key::tenant(tenant, &["SHOPIFY", shop.as_str()], &["RECONCILIATION"])
 }
 
 /// What a run found in one store.
@@ -110,6 +88,16 @@ impl fmt::Display for Found {
     }
 }
 
+/// One run's comparison of levels.
+struct Round<'a> {
+    tenant: &'a TenantId,
+    store: &'a Connection,
+    drifts: Drifts,
+    /// Places known to differ.
+    known: BTreeSet<String>,
+    window: Timestamp,
+}
+
 /// The steps.
 pub struct Reconcile {
     pub operations: Operations,
@@ -132,12 +120,16 @@ impl Reconcile {
         let mut progress = self.progress(tenant, &store.shop).await.map_err(|error| unstored(&error))?;
         let until = *progress.until.get_or_insert(self.operations.clock.now());
         let subscribed = self.subscribe(tenant, store).await?;
-        // What was reached is kept, whether the store lets us get on or not.
-        let compared = self.levels(tenant, store, &mut progress, until, is_over).await;
+        let drifts = Drifts::new(self.table.clone());
+        let known = drifts.all(tenant, &store.shop).await.map_err(|error| unstored(&error))?;
+        let known = known.into_iter().map(|drift| drift.place).collect();
+        let mut round = Round { tenant, store, drifts, known, window: until };
+        // What was reached is kept, and orders are read, whether the store lets us get on or not.
+        let compared = self.levels(&mut round, &mut progress, is_over).await;
         self.keep(tenant, &progress).await.map_err(|error| unstored(&error))?;
-        let (compared, orders) = (compared?, self.orders(tenant, store, &mut progress, until, is_over).await?);
+        let orders = self.orders(tenant, store, &mut progress, until, is_over).await?;
         self.keep(tenant, &progress).await.map_err(|error| unstored(&error))?;
-        let drifted = self.drifts(tenant, &store.shop).await.map_err(|error| unstored(&error))?.len();
+        let (compared, drifted) = (compared?, round.known.len());
         tracing::info!(target: "metric", shopify_levels_drifted = u64::try_from(drifted).unwrap_or(u64::MAX),
             shopify_subscriptions_made = u64::try_from(subscribed).unwrap_or(u64::MAX));
         Ok(Found { orders, subscribed, compared, drifted })
@@ -152,12 +144,6 @@ impl Reconcile {
 
     async fn keep(&self, tenant: &TenantId, progress: &Progress) -> Result<(), TableError> {
         self.table.put(tenant, progress).await
-    }
-
-    /// The levels known to differ.
-    pub async fn drifts(&self, tenant: &TenantId, shop: &Shop) -> Result<Vec<Drift>, TableError> {
-        let query = Query::partition(partition(tenant, shop)).begins_with(&["DRIFT", ""]);
-        Ok(self.table.query_all::<Drift>(query).await?.into_iter().map(|found| found.value).collect())
     }
 
     /// Reads the window on; once it is whole the next run begins another.
@@ -218,71 +204,80 @@ impl Reconcile {
         Ok(missing.len())
     }
 
-    /// Compares the levels of the next items; how many there were.
+    /// Compares the levels of the next items, all of one before those of the next; how many there were.
     async fn levels(
         &self,
-        tenant: &TenantId,
-        store: &Connection,
+        round: &mut Round<'_>,
         progress: &mut Progress,
-        window: Timestamp,
         is_over: &(dyn Fn() -> bool + Sync),
     ) -> Result<usize, Report> {
-        let items = self.agreements.items(tenant, &store.shop, progress.sku.as_deref(), ITEMS).await;
-        let items = items.map_err(|error| unstored(&error))?;
-        let mut compared = 0;
-        for item in &items {
-            if is_over() {
-                return Ok(compared);
+        let Round { tenant, store, .. } = *round;
+        let Some(at_once) = LEVELS.checked_div(store.locations.len()) else { return Ok(0) };
+        let at_once = at_once.clamp(1, MAX_ITEMS);
+        let (mut asked, mut compared) = (0, 0);
+        while asked < LEVELS && !is_over() {
+            let items = self.agreements.items(tenant, &store.shop, progress.sku.as_deref(), at_once).await;
+            let items = items.map_err(|error| unstored(&error))?;
+            for (ours, there) in &store.locations {
+                let found = self.compare(round, &items, (ours, there)).await?;
+                compared += found.len();
+                for drift in found {
+                    self.judge(round, drift).await?;
+                }
             }
-            for ours in store.locations.keys() {
-                compared += usize::from(self.level(tenant, store, item, ours, window).await?);
+            asked += items.len() * store.locations.len();
+            let is_last = items.len() < at_once;
+            progress.sku = items.into_iter().last().filter(|_| !is_last).map(|item| item.sku);
+            if is_last {
+                break;
             }
-            progress.sku = Some(item.sku.clone());
-        }
-        if items.len() < ITEMS {
-            progress.sku = None;
         }
         Ok(compared)
     }
 
-    /// Compares a level; whether there is one on both sides. One that differs is told once a window.
-    async fn level(
+    /// The levels of items at a location, those that are kept on both sides.
+    async fn compare(
         &self,
-        tenant: &TenantId,
-        store: &Connection,
-        item: &Item,
-        location: &str,
-        window: Timestamp,
-    ) -> Result<bool, Report> {
-        let ours = self.platform.stock(tenant, &item.sku, location).await.map_err(|error| platform(&error))?;
-        let (Some(ours), Some(there)) = (ours, store.location(location)) else { return Ok(false) };
-        let to = To { tenant, shop: &store.shop, entity: kind::STOCK };
-        let build = |at: &Store| inventory_level::request(at, &item.item, there);
-        let theirs = match self.operations.client.call(to, INVENTORY_LEVEL.points, build, inventory_level::read).await {
-            Ok(theirs) => theirs,
-            // Not kept there yet; telling it makes it so.
-            Err(Report { outcome: Outcome::DependencyMissing { .. }, .. }) => return Ok(false),
-            Err(report) => return Err(report),
-        };
-        let (place, at) = (place_of(&item.sku, location), self.operations.clock.now());
-        let drift = Drift { shop: store.shop.clone(), place, ours, theirs, at };
-        if ours == theirs {
-            self.forget(tenant, &drift).await.map_err(|error| unstored(&error))?;
-            return Ok(true);
+        round: &Round<'_>,
+        items: &[Item],
+        (location, there): (&str, &Gid),
+    ) -> Result<Vec<Drift>, Report> {
+        if items.is_empty() {
+            return Ok(Vec::new());
         }
-        self.remember(tenant, &drift).await.map_err(|error| unstored(&error))?;
+        let shop = &round.store.shop;
+        let to = To { tenant: round.tenant, shop, entity: kind::STOCK };
+        let ids: Vec<&Gid> = items.iter().map(|item| &item.item).collect();
+        let build = |at: &Store| inventory_levels::request(at, &ids, there);
+        let points = inventory_levels::points(ids.len());
+        let levels = self.operations.client.call(to, points, build, inventory_levels::read).await?;
+        let mut found = Vec::new();
+        for item in items {
+            // What is not kept there yet is made so by telling it.
+            let Some(theirs) = levels.get(&item.item).copied() else { continue };
+            let ours =
+                self.platform.stock(round.tenant, &item.sku, location).await.map_err(|error| platform(&error))?;
+            let (place, at) = (place_of(&item.sku, location), self.operations.clock.now());
+            found.extend(ours.map(|ours| Drift { shop: shop.clone(), place, ours, theirs, at }));
+        }
+        Ok(found)
+    }
+
+    /// Remembers a level that differs and has it told, once a window; forgets one that does not any more.
+    async fn judge(&self, round: &mut Round<'_>, drift: Drift) -> Result<(), Report> {
+        let Round { tenant, store, drifts, known, window } = round;
+        if drift.ours == drift.theirs {
+            if known.remove(&drift.place) {
+                drifts.forget(tenant, &store.shop, &drift.place).await.map_err(|error| unstored(&error))?;
+            }
+            return Ok(());
+        }
+        drifts.remember(tenant, &drift).await.map_err(|error| unstored(&error))?;
         let task = Task { kind: kind::STOCK, id: &drift.place, revision: &format!("drift {window}") };
         let cause = Context::root(format!("{WORKER} {}", store.shop), None);
         let announced = announce(&self.documents, tenant, store, task, &cause).await;
         announced.map_err(|error| Report::new(Outcome::Transient, error.to_string()))?;
-        Ok(true)
-    }
-
-    async fn remember(&self, tenant: &TenantId, drift: &Drift) -> Result<(), TableError> {
-        self.table.put(tenant, drift).await
-    }
-
-    async fn forget(&self, tenant: &TenantId, drift: &Drift) -> Result<(), TableError> {
-        self.table.delete(drift.key(tenant)).await
+        known.insert(drift.place);
+        Ok(())
     }
 }

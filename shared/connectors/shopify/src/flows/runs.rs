@@ -19,6 +19,14 @@ kernel::typed_id!(
     "run"
 );
 
+impl RunId {
+    /// The run of a store that is called so, in whatever execution.
+    #[must_use]
+    pub fn of(tenant: &TenantId, shop: &Shop, name: &str) -> Self {
+        Self::derive(&[tenant.as_str(), shop.as_str(), name])
+    }
+}
+
 /// A run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,7 +94,7 @@ impl Entity for Line {
     }
 }
 
-fn partition(tenant: &TenantId, id: RunId) -> Partition {
+pub(super) fn partition(tenant: &TenantId, id: RunId) -> Partition {
     Partition::tenant(tenant, &["SHOPIFY-RUN", &id.to_string()])
 }
 
