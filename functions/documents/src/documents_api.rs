@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use documents::centre::{Centre, Connector, Registry, Submission};
-use documents::{ConnectionId, DocumentId, DocumentType, Received};
+use documents::{ConnectionId, DocumentId, DocumentType, Received, Schemas};
 use http::StatusCode;
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,6 @@ use web::{Allowed, Caller, FieldError, IdempotencyKey, Json, LargeJson, Path, Pr
 
 use crate::problems;
 use crate::roles::{Anybody, Operators, Services};
-use crate::schema::Schemas;
 use crate::views::DocumentView;
 
 #[derive(utoipa::OpenApi)]

@@ -14,7 +14,6 @@ mod documents_api;
 mod operations;
 mod problems;
 mod roles;
-mod schema;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -36,7 +35,6 @@ use web::secret::Secret;
 
 pub use documents_api::router as documents_router;
 pub use operations::router as operations_router;
-pub use schema::Schemas;
 pub use workers::{OnReceived, Queues, Sweep};
 
 /// Where payloads are, in the bucket, that the table is too small for.

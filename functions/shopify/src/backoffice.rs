@@ -1,8 +1,7 @@
 //! The back office, as the connector sees it: books are products of one variant, what can be promised is their stock, and orders of a
 //! store are orders of sales in a channel of that store's own.
 //!
-//! Stock is ours: what somebody counts in a store is put back or left, never taken. Customers are kept with their orders only, so none
-//! is told to a store, and none is taken from one.
+//! Stock is ours: what somebody counts in a store is put back or left, never taken. Customers go through the message centre.
 
 use async_trait::async_trait;
 use catalog::{BookId, Catalog, ChangeError, Patch};
@@ -17,12 +16,14 @@ use shopify::map::order::Order;
 use shopify::map::product::{Product, Status, Variant};
 use shopify::platform::{Platform, PlatformError, Taken, kind};
 use shopify::stores::Connection;
+use shopify::synced::Agreements;
 use std::sync::Arc;
 use table::Table;
 use web::BoxError;
 
+use crate::customers::People;
 use crate::orders::Orders;
-use crate::privacy;
+use crate::privacy::Privacy;
 
 /// What books are called among a store's products.
 const PRODUCT_TYPE: &str = "Book";
@@ -32,6 +33,8 @@ pub struct Backoffice {
     catalog: Catalog,
     inventory: Inventory,
     sales: Sales,
+    agreements: Agreements,
+    people: People,
 }
 
 impl Backoffice {
@@ -42,6 +45,8 @@ impl Backoffice {
             catalog: Catalog::new(table.clone(), clock.clone()),
             inventory: Inventory::new(table.clone()),
             sales: Sales::new(table.clone(), clock.clone()),
+            agreements: Agreements::new(table.clone()),
+            people: People::new(table, clock),
         }
     }
 
@@ -101,8 +106,8 @@ impl Platform for Backoffice {
         }))
     }
 
-    async fn customer(&self, _: &TenantId, _: &Connection, _: &str) -> Result<Option<Customer>, BoxError> {
-        Ok(None)
+    async fn customer(&self, tenant: &TenantId, _: &Connection, id: &str) -> Result<Option<Customer>, BoxError> {
+        Ok(self.people.find(tenant, id).await?)
     }
 
     async fn stock(&self, tenant: &TenantId, sku: &str, location: &str) -> Result<Option<i64>, BoxError> {
@@ -147,7 +152,11 @@ impl Platform for Backoffice {
     ) -> Result<(), PlatformError> {
         match taken.kind {
             kind::PRODUCT => self.take_product(tenant, taken, cause).await,
-            kind::PRIVACY => privacy::request(&self.sales, tenant, store, taken, cause).await,
+            kind::CUSTOMER => self.people.take(tenant, store, taken, cause).await,
+            kind::PRIVACY => {
+                let Self { sales, agreements, people, .. } = self;
+                Privacy { sales, agreements, people, tenant, store, cause }.request(taken).await
+            }
             kind => Err(refused("NOT_TAKEN", format!("nothing of this kind is taken from stores: {kind}"))),
         }
     }

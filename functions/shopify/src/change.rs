@@ -3,10 +3,12 @@
 
 use async_trait::async_trait;
 use catalog::BookId;
-use documents::Documents;
-use kernel::Event;
+use documents::centre::DOCUMENT_ROUTED;
+use documents::{DocumentId, Documents, REDACTED};
+use kernel::{Event, TenantId};
 use messaging::{EventHandler, Outcome};
 use serde::Deserialize;
+use shopify::customers::{Customers, Known, Told};
 use shopify::inbound::{Task, announce};
 use shopify::platform::kind;
 use shopify::stores::{Connection, Stores};
@@ -17,6 +19,7 @@ use crate::orders::Orders;
 pub struct OnChange {
     pub documents: Documents,
     pub stores: Stores,
+    pub customers: Customers,
 }
 
 #[derive(Deserialize)]
@@ -33,11 +36,23 @@ struct Parcel {
     customer: String,
 }
 
+/// A document the message centre passed on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Routed {
+    document_id: DocumentId,
+    #[serde(rename = "type")]
+    kind: String,
+    source: String,
+    external_id: String,
+}
+
 /// What changed.
 enum Change {
     Book(BookId),
     Level(Level),
     Parcel(Parcel),
+    Customer(Routed),
 }
 
 impl Change {
@@ -52,6 +67,7 @@ impl Change {
             sales::events::SHIPMENT_SHIPPED => {
                 Some(Parcel::deserialize(&event.data).map(Self::Parcel).map_err(malformed))
             }
+            DOCUMENT_ROUTED => Some(Routed::deserialize(&event.data).map(Self::Customer).map_err(malformed)),
             _ => None,
         }
     }
@@ -74,7 +90,33 @@ impl Change {
                 let is_theirs = customer.starts_with(&format!("{}:", Orders::channel(&store.shop)));
                 is_theirs.then(|| (kind::PARCEL, format!("{order_id}/{shipment_id}"))).into_iter().collect()
             }
+            // Who told it knows it.
+            Self::Customer(Routed { source, external_id, .. }) => {
+                let is_told = store.shop.as_str() != source;
+                is_told.then(|| (kind::CUSTOMER, external_id.clone())).into_iter().collect()
+            }
         }
+    }
+}
+
+impl OnChange {
+    /// Keeps what a document says of a customer. Whether it is the newest of them: an older one is told to nobody.
+    async fn heard(&self, tenant: &TenantId, routed: &Routed) -> Result<bool, Outcome> {
+        if routed.kind != kind::CUSTOMER {
+            return Err(Outcome::reject("not_subscribed", "this type is not for stores"));
+        }
+        let document = routed.document_id;
+        let payload = self.documents.payload(tenant, document).await.map_err(Outcome::retry)?;
+        // Not to be seen yet, perhaps.
+        let payload = payload.ok_or_else(|| Outcome::retry("the document is not there"))?;
+        if payload.body == REDACTED {
+            // Forgotten on its way.
+            return Ok(false);
+        }
+        let told: Told = serde_json::from_str(&payload.body)
+            .map_err(|_| Outcome::reject("malformed_document", "not a customer's"))?;
+        let known = Known { id: routed.external_id.clone(), told, document: Some(document) };
+        self.customers.keep(tenant, &known).await.map_err(Outcome::retry)
     }
 }
 
@@ -86,6 +128,13 @@ impl EventHandler for OnChange {
             Ok(change) => change,
             Err(why) => return Outcome::reject("malformed_event", why),
         };
+        if let Change::Customer(routed) = &change {
+            match self.heard(&event.tenant, routed).await {
+                Ok(true) => {}
+                Ok(false) => return Outcome::Done,
+                Err(outcome) => return outcome,
+            }
+        }
         let stores = match self.stores.list(&event.tenant).await {
             Ok(stores) => stores,
             Err(error) => return Outcome::retry(error),

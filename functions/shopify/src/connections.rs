@@ -206,7 +206,7 @@ struct FieldRule {
 struct Terms {
     /// Ours to theirs: `{"alpha": "gid://shopify/Location/1"}`. Each of theirs is one of ours.
     locations: BTreeMap<String, String>,
-    /// What is done about fields that people change in the store: of `product` any, of `stock` `REVERT` or `IGNORE`. The first
+    /// What is done about fields that people change in the store: of `product` and `customer` any, of `stock` `REVERT` or `IGNORE`. The first
     /// rule that covers a field counts; what none covers is ignored.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -258,9 +258,10 @@ impl Terms {
         let mut rules = BTreeMap::new();
         for (kind, given) in self.rules {
             let pointer = format!("/rules/{kind}");
-            let known = matches!(kind.as_str(), kind::PRODUCT | kind::STOCK) && given.len() <= MAX_RULES;
+            let known =
+                matches!(kind.as_str(), kind::PRODUCT | kind::CUSTOMER | kind::STOCK) && given.len() <= MAX_RULES;
             validation.check(known, || {
-                FieldError::at(&pointer, "invalid_rule", "rules are for `product` and `stock`, at most 100")
+                FieldError::at(&pointer, "invalid_rule", "rules are for `product`, `customer` and `stock`, at most 100")
             });
             let ours =
                 kind == kind::STOCK && given.iter().any(|rule| matches!(rule.rule, Rule::Ingest | Rule::Propagate));

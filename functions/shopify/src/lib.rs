@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `webhook-shopify` | `POST /shopify/v1/webhooks` | verifies a delivery and stores it, with the event that has it worked on |
 //! | `shopify-on-delivery` | queue `shopify-deliveries.fifo` | takes in what a store told |
-//! | `shopify-on-change` | queue `shopify-changes.fifo`: books, levels, parcels | notes for each store what it is to be told |
+//! | `shopify-on-change` | queue `shopify-changes.fifo`: books, levels, parcels, and documents of customers | notes for each store what it is to be told |
 //! | `shopify-on-task` | queue `shopify-tasks.fifo` | tells a store |
 //! | `task-shopify-full-sync` | the state machine `FullSync` | reads everything a store sells, step by step |
 //! | `task-shopify-bulk` | the state machine `BulkProducts`, every five minutes | sends what single calls do not get through in a file |
@@ -18,8 +18,10 @@
 mod backoffice;
 mod change;
 mod connections;
+mod customers;
 mod executions;
 mod flows;
+mod membership;
 mod operations;
 mod orders;
 mod privacy;
@@ -34,6 +36,7 @@ use std::time::Duration;
 
 use axum::Router;
 use documents::Documents;
+use documents::centre::Centre;
 use documents::jobs::Jobs;
 use executions::{Executions, STEP_FUNCTIONS};
 use kernel::TenantId;
@@ -44,6 +47,7 @@ use serde::Deserialize;
 use shopify::breaker::store::Circuits;
 use shopify::client::Client;
 use shopify::connect::Connector;
+use shopify::customers::Customers;
 use shopify::flows::Operations;
 use shopify::flows::drift::Drifts;
 use shopify::flows::fallback::Fallback;
@@ -67,6 +71,7 @@ pub use backoffice::Backoffice;
 pub use change::OnChange;
 pub use connections::{Api, router as connections_router};
 pub use flows::{BulkSteps, FullSyncSteps, ReconcileJob};
+pub use membership::Membership;
 pub use receiver::{Receiver, router as webhook_router};
 pub use work::{Direction, OnDocument};
 
@@ -109,6 +114,13 @@ settings! {
         base_url: String = "SHOPIFY_BASE_URL",
         /// What the names of the secrets with tokens begin with.
         tokens: String = "SHOPIFY_TOKENS_PREFIX",
+    }
+}
+
+settings! {
+    struct CentreQueue {
+        /// Where the message centre sends documents for stores.
+        queue: String = "CONNECTOR_QUEUE_URL",
     }
 }
 
@@ -177,7 +189,8 @@ pub fn on_change(context: &'static Context) -> Building<Arc<dyn EventHandler>> {
         let Stack { table: name, .. } = context.settings()?;
         let table = table(context, name)?;
         let documents = Documents::new(table.clone(), context.clock());
-        let handler: Arc<dyn EventHandler> = Arc::new(OnChange { documents, stores: Stores::new(table) });
+        let (stores, customers) = (Stores::new(table.clone()), Customers::new(table));
+        let handler: Arc<dyn EventHandler> = Arc::new(OnChange { documents, stores, customers });
         Ok(handler)
     })
 }
@@ -307,7 +320,7 @@ pub fn bulk(context: &'static Context) -> Building<Arc<dyn Task>> {
 #[must_use]
 pub fn reconcile(context: &'static Context) -> Building<Arc<dyn Job>> {
     Box::pin(async move {
-        let (Stack { table: name, tenant }, (app, (files, Public { url }))) = context.settings()?;
+        let (Stack { table: name, tenant }, (app, (files, (Public { url }, CentreQueue { queue })))) = context.settings()?;
         let table = table(context, name)?;
         let operations = operations(context, table.clone(), app)?;
         let clock = context.clock();
@@ -319,7 +332,8 @@ pub fn reconcile(context: &'static Context) -> Building<Arc<dyn Job>> {
             webhook: webhooks(&url),
             table: with_payloads(table.clone(), context, &files)?,
         };
-        let job: Arc<dyn Job> = Arc::new(ReconcileJob { tenant, jobs: Jobs::new(table, clock), flow });
+        let membership = Membership::new(Centre::new(table.clone(), clock.clone()), queue);
+        let job: Arc<dyn Job> = Arc::new(ReconcileJob { tenant, membership, jobs: Jobs::new(table, clock), flow });
         Ok(job)
     })
 }

@@ -10,6 +10,7 @@ use sales::notes::Address;
 use sales::order::Terms;
 use sales::payment::RefundState;
 use sales::{ChangeError, Intake, IntakeError, Line, OrderId, Payment, Placed, Refused, Sales};
+use shopify::customers::id_of;
 use shopify::map::customer::Address as TheirAddress;
 use shopify::map::order::{Fulfillment, Line as TheirLine, Order, Payment as Paid};
 use shopify::platform::PlatformError;
@@ -33,11 +34,6 @@ impl Orders<'_> {
     /// The channel of a store.
     pub(crate) fn channel(shop: &Shop) -> String {
         format!("shopify:{shop}")
-    }
-
-    /// Who a customer of a store is here.
-    pub(crate) fn customer(shop: &Shop, customer: &Gid) -> String {
-        format!("shopify:{shop}:{}", customer.number())
     }
 
     /// Our id of an order of a store.
@@ -151,7 +147,7 @@ fn intake(store: &Connection, theirs: &Order) -> Result<Intake, PlatformError> {
     let address = theirs.shipping_address.as_ref().map(address).transpose()?;
     let total = theirs.total.minor();
     Ok(Intake {
-        customer: theirs.customer.as_ref().map_or_else(guest, |customer| Orders::customer(&store.shop, customer)),
+        customer: theirs.customer.as_ref().map_or_else(guest, |customer| id_of(&store.shop, customer)),
         terms: Terms {
             channel: Some(Orders::channel(&store.shop)),
             external_id: Some(theirs.id.to_string()),

@@ -31,6 +31,7 @@ mod operate;
 mod outcome;
 mod policy;
 mod process;
+mod schema;
 mod state;
 mod store;
 mod sweep;
@@ -58,8 +59,9 @@ pub use operate::{CommandError, Filter, Many};
 pub use outcome::{Class, Item, Outcome, Reaction, Remote, Report};
 pub use policy::{Policies, Policy, RetryBudget, Window};
 pub use process::{Attempt, Processed, Work};
+pub use schema::Schemas;
 pub use state::{InvalidTransition, State, Step};
-pub use store::{Payload, Place};
+pub use store::{Payload, Place, REDACTED};
 pub use sweep::{DOCUMENT_DUE, Swept, Wake};
 
 /// The use cases. Cheap to clone.
@@ -100,6 +102,11 @@ impl Documents {
     /// What a document carries: JSON text.
     pub async fn payload(&self, tenant: &TenantId, id: DocumentId) -> Result<Option<Payload>, TableError> {
         self.store.payload(tenant, id).await
+    }
+
+    /// Forgets what a document carries, and keeps that there was one: its payload is an empty object from now on. May be repeated.
+    pub async fn redact(&self, tenant: &TenantId, id: DocumentId) -> Result<(), TableError> {
+        self.store.redact(tenant, id).await
     }
 
     /// A document's history, oldest first.

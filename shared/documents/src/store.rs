@@ -29,6 +29,9 @@ use crate::{ConnectionId, DocumentType, RetryBudget, State, Window};
 /// How long the counts of a minute are kept.
 const WINDOW_RETENTION: Duration = Duration::from_secs(2 * 24 * 3600);
 
+/// What a document carries whose payload is forgotten.
+pub const REDACTED: &str = "{}";
+
 const PAUSED: &str = "paused";
 const ID: &str = "id";
 const ATTEMPTS: &str = "attempts";
@@ -236,6 +239,11 @@ impl Store {
     pub(crate) async fn payload(&self, tenant: &TenantId, id: DocumentId) -> Result<Option<Payload>, TableError> {
         let found = self.table.get::<Payload>(payload_key(tenant, id), Consistency::Eventual).await?;
         Ok(found.map(|found| found.value))
+    }
+
+    pub(crate) async fn redact(&self, tenant: &TenantId, id: DocumentId) -> Result<(), TableError> {
+        let Some(found) = self.document(tenant, id).await? else { return Ok(()) };
+        self.table.put(tenant, &Payload::of(&found.value, REDACTED)).await
     }
 
     pub(crate) async fn steps(&self, tenant: &TenantId, id: DocumentId) -> Result<Vec<StepRecord>, TableError> {

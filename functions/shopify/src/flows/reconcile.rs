@@ -1,5 +1,6 @@
 //! `cron-shopify-reconcile`: every minute it is looked whether the job `shopify-reconcile` is to run, which the tick of jobs
-//! announces every quarter of an hour and an operator whenever they like; what is announced is done, by one at a time.
+//! announces every quarter of an hour and an operator whenever they like; what is announced is done, by one at a time. Its clock is also that by
+//! which the connector gives the message centre signs of life.
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use shopify::flows::reconcile::Reconcile;
 use web::BoxError;
 
 use super::turn;
+use crate::Membership;
 
 const JOB: &str = "shopify-reconcile";
 const SCHEDULE: &str = "rate(15 minutes)";
@@ -21,6 +23,7 @@ const LEASE: Duration = Duration::from_mins(3);
 /// The function.
 pub struct ReconcileJob {
     pub tenant: TenantId,
+    pub membership: Membership,
     pub jobs: Jobs,
     pub flow: Reconcile,
 }
@@ -28,6 +31,14 @@ pub struct ReconcileJob {
 #[async_trait]
 impl Job for ReconcileJob {
     async fn run(&self, _: Timestamp) -> Result<(), BoxError> {
+        let renewed = self.membership.renew(&self.tenant).await;
+        // Stores are compared whether the message centre takes us or not.
+        self.look().await.and(renewed)
+    }
+}
+
+impl ReconcileJob {
+    async fn look(&self) -> Result<(), BoxError> {
         let name = ConnectionId::literal(JOB);
         let job = self.jobs.define(&self.tenant, &name, SCHEDULE).await?;
         if job.announced == job.ended {

@@ -30,9 +30,9 @@ async fn a_merchant_comes_back_once_with_the_state_that_was_given_out() {
     let late = world.agreed().await;
     world.clock.advance(Duration::from_secs(91));
     back(&late).await.is(400);
-    // It subscribed to everything, and knows books by our id.
+    // It subscribed to everything, and knows books and customers by our id.
     assert_eq!(world.objects("WebhookSubscription").await.len(), shopify::webhook::Topic::subscribed().count());
-    assert_eq!(world.objects("MetafieldDefinition").await.len(), 1);
+    assert_eq!(world.objects("MetafieldDefinition").await.len(), 2);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use testkit::{FaultInjector, crash_points};
 use super::world::{World, sku, subscribed};
 
 /// A process handles events, and those that follow, until it dies; what it left behind is found in time.
-async fn dies(world: &World, faults: &FaultInjector) {
+pub(crate) async fn dies(world: &World, faults: &FaultInjector) {
     let (handlers, seen) = (world.handlers(&world.through(faults)), Mutex::new(Vec::new()));
     let _ = faults
         .run(async {

@@ -7,7 +7,7 @@ use shopify::inbound::DELIVERY;
 use super::world::{SHOP, World};
 
 /// The text of everything in the table but deliveries, which go by themselves.
-fn kept(world: &World) -> Vec<String> {
+pub(crate) fn kept(world: &World) -> Vec<String> {
     let page = world.dynamo.execute("Scan", json!({ "TableName": "crossdock" }));
     let items = page["Items"].as_array().unwrap().iter();
     let lasting = |item: &&Value| !item["kind"]["S"].as_str().unwrap_or_default().starts_with("document-payload");

@@ -11,7 +11,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use catalog::{BookId, Catalog, NewBook};
-use documents::{Document, DocumentType, Documents, State, Wake};
+use documents::centre::{CENTRE, Centre, Submission};
+use documents::{Document, DocumentId, DocumentType, Documents, Schemas, State, Wake};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -29,6 +30,7 @@ use shopify::breaker::store::Circuits;
 use shopify::calls::{Store, define_id};
 use shopify::client::Client;
 use shopify::connect::Connector;
+use shopify::customers::Customers;
 use shopify::flows::drift::Drifts;
 use shopify::flows::syncs::Syncs;
 use shopify::inbound::Inbound;
@@ -46,8 +48,9 @@ use tower::ServiceExt as _;
 use web::transport::Transport as _;
 use web::{BoxError, Caller, Cors};
 
+use super::centre::{Line, OnReceived, QUEUE};
 use super::doubles::{Drawer, Fixed, Recorder, Socket};
-use crate::{Api, Backoffice, Direction, OnChange, OnDocument, Receiver};
+use crate::{Api, Backoffice, Direction, Membership, OnChange, OnDocument, Receiver};
 
 pub(crate) const SHOP: &str = "stand-in.myshopify.com";
 pub(crate) const CONNECTIONS: &str = "/v1/connections/shopify";
@@ -121,6 +124,9 @@ pub(crate) struct World {
     transport: Arc<Socket>,
     router: Router,
     handled: Mutex<HashSet<EventId>>,
+    membership: Membership,
+    /// What the message centre has sent to the connector's queue.
+    queue: Arc<Line>,
 }
 
 impl World {
@@ -138,6 +144,7 @@ impl World {
         };
         let standin = Standin::start(options).await.unwrap();
         let transport = Arc::new(Socket(Http::builder(TokioExecutor::new()).build_http()));
+        let centre = Centre::new(Table::new(dynamo.client(), TABLE), clock.clone());
         let mut world = Self {
             clock,
             dynamo,
@@ -149,6 +156,8 @@ impl World {
             transport,
             router: Router::new(),
             handled: Mutex::default(),
+            membership: Membership::new(centre, QUEUE.to_owned()),
+            queue: Arc::default(),
         };
         world.router = world.routes(hooks);
         let mut locations = Locations::default();
@@ -176,8 +185,10 @@ impl World {
         let token = Kept { access: "shpat_standin".into(), refresh: None, expires: None };
         world.drawer.keep(&tenant(), &SHOP.parse().unwrap(), &token).await.unwrap();
         let at = Store { base_url: world.standin.url().to_owned(), token: token.access };
-        let defined = world.transport.send(define_id::request(&at).unwrap(), Duration::from_secs(10)).await;
-        assert!(define_id::read(defined, world.clock.now()).result.is_ok());
+        for owner in define_id::OWNERS {
+            let defined = world.transport.send(define_id::request(&at, owner).unwrap(), Duration::from_secs(10)).await;
+            assert!(define_id::read(defined, world.clock.now()).result.is_ok());
+        }
         let places = world.objects("Location").await;
         let place = places[0]["id"].as_str().unwrap().parse().unwrap();
         let connection = Connection {
@@ -253,7 +264,7 @@ impl World {
     }
 
     /// The consumers of queues, as one process over this table.
-    pub(crate) fn handlers(&self, table: &Table) -> [Arc<dyn EventHandler>; 3] {
+    pub(crate) fn handlers(&self, table: &Table) -> [Arc<dyn EventHandler>; 4] {
         let clock = self.clock();
         let (documents, stores) = (Documents::new(table.clone(), clock.clone()), Stores::new(table.clone()));
         let (agreements, platform) = (Agreements::new(table.clone()), Arc::new(Backoffice::new(table, &clock)));
@@ -269,10 +280,30 @@ impl World {
             Arc::new(OnDocument { documents: documents.clone(), attempt, direction })
         };
         [
-            Arc::new(OnChange { documents: documents.clone(), stores }),
+            Arc::new(OnChange { documents: documents.clone(), stores, customers: Customers::new(table.clone()) }),
             worker(Arc::new(inbound), Direction::In),
             worker(Arc::new(outbound), Direction::Out),
+            Arc::new(self.centre(table)),
         ]
+    }
+
+    fn centre(&self, table: &Table) -> OnReceived {
+        OnReceived { centre: Centre::new(table.clone(), self.clock()), queue: self.queue.clone() }
+    }
+
+    /// Somebody else hands in a customer.
+    pub(crate) async fn hand_in(&self, id: &str, payload: &Value) -> DocumentId {
+        self.membership.renew(&tenant()).await.unwrap();
+        let submission = Submission {
+            kind: DocumentType::literal("customer"),
+            shape: 1,
+            source: "till".into(),
+            external_id: id.into(),
+            revision: payload["updatedAt"].to_string(),
+            payload: payload.clone(),
+        };
+        let received = self.centre(&self.table()).centre.submit(&tenant(), submission, &Schemas, &cause()).await;
+        received.unwrap().into_document().id
     }
 
     pub(crate) async fn ask(&self, role: &str, request: axum::http::request::Builder, body: Body) -> Answer {
@@ -351,6 +382,7 @@ impl World {
         let decode =
             |item| table::outbox::decode(&Item::from(serde_json::from_value::<serde_dynamo::Item>(item).unwrap()));
         let mut all: Vec<Event> = stored.map(|item| decode(item).unwrap()).collect();
+        all.append(&mut self.queue.sent());
         let mut handled = self.handled.lock().unwrap();
         all.retain(|event| handled.insert(event.id));
         // Ids of one moment are random; what is told of them, and about what, is not.
@@ -361,6 +393,7 @@ impl World {
     /// Hands every event to all consumers and sweeps, until nothing is due.
     pub(crate) async fn settle(&self) {
         let handlers = self.handlers(&self.table());
+        self.membership.renew(&tenant()).await.unwrap();
         for _ in 0..100 {
             let events = self.events();
             for event in &events {
@@ -368,7 +401,11 @@ impl World {
                     assert_eq!(handler.handle(event).await, Outcome::Done, "{event:?}");
                 }
             }
-            let swept = self.documents().sweep(&tenant(), 100, &Teller(self.documents())).await.unwrap();
+            let swept = self
+                .documents()
+                .sweep(&tenant(), 100, &Teller(self.documents(), self.centre(&self.table())))
+                .await
+                .unwrap();
             if events.is_empty() && swept.woken == 0 {
                 return;
             }
@@ -502,11 +539,12 @@ impl World {
 
 /// Who of [`World::handlers`] is told of an event, by the filters of their queues.
 pub(crate) fn subscribed<'a>(
-    [on_change, on_delivery, on_task]: &'a [Arc<dyn EventHandler>; 3],
+    [on_change, on_delivery, on_task, on_received]: &'a [Arc<dyn EventHandler>; 4],
     event: &Event,
 ) -> Vec<&'a Arc<dyn EventHandler>> {
     match event.kind.as_str() {
         documents::DOCUMENT_DUE => vec![on_delivery, on_task],
+        documents::DOCUMENT_RECEIVED => vec![on_received],
         shopify::inbound::DELIVERY_RECEIVED => vec![on_delivery],
         shopify::inbound::TASK_DUE => vec![on_task],
         _ => vec![on_change],
@@ -522,11 +560,14 @@ fn credentials() -> Credentials {
 }
 
 /// Tells of what is due as `cron-documents-sweep` does.
-struct Teller(Documents);
+struct Teller(Documents, OnReceived);
 
 #[async_trait]
 impl Wake for Teller {
     async fn wake(&self, tenant: &TenantId, document: &Document) -> Result<(), BoxError> {
+        if document.connection.as_str() == CENTRE {
+            return self.1.route(tenant, document.id).await;
+        }
         Ok(self.0.tell(tenant, document).await?)
     }
 }

@@ -4,6 +4,7 @@
 //! so may what carries an idempotency key; `fulfillment_create` may not.
 
 pub mod bulk;
+pub mod customer_name;
 pub mod customer_set;
 pub mod define_id;
 pub mod fulfillment_create;

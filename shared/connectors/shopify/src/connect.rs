@@ -114,7 +114,10 @@ impl Connector {
         self.tokens.keep(tenant, &shop, &Kept::of(token, self.clock.now())).await?;
         let of_itself = self.call(tenant, &shop, SHOP.points, shop::request, shop::read).await?;
         let connection = self.connected(tenant, &shop, &of_itself).await?;
-        done(self.call(tenant, &shop, DEFINE_ID.points, define_id::request, define_id::read).await?)?;
+        for owner in define_id::OWNERS {
+            let build = |at: &Store| define_id::request(at, owner);
+            done(self.call(tenant, &shop, DEFINE_ID.points, build, define_id::read).await?)?;
+        }
         self.subscribe(tenant, &shop).await?;
         self.documents.resume(tenant, &connection.id, &install.by, cause).await?;
         Ok((connection, of_itself))

@@ -61,6 +61,14 @@ documents! {
         }
     }";
 
+    /// Writes metafields of one thing.
+    METAFIELDS_SET = "MetafieldsSet", 11, "mutation MetafieldsSet($metafields: [MetafieldsSetInput!]!) {
+        metafieldsSet(metafields: $metafields) {
+            metafields { id }
+            userErrors { code field message }
+        }
+    }";
+
     /// Sets stock, each amount only from what was seen.
     INVENTORY_SET = "InventorySet", 12, "mutation InventorySet($input: InventorySetQuantitiesInput!, $key: String!) {
         inventorySetQuantities(input: $input) @idempotent(key: $key) {
@@ -155,7 +163,7 @@ documents! {
         }
     }";
 
-    /// Makes our own id of a product one that a product can be found by.
+    /// Makes our own id of a product or customer one that they can be found by.
     DEFINE_ID = "DefineId", 11, "mutation DefineId($definition: MetafieldDefinitionInput!) {
         metafieldDefinitionCreate(definition: $definition) {
             createdDefinition { id }

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Gid;
 use crate::client::unstored;
+use crate::customers::id_of;
 use crate::echo::Verdict;
 use crate::map::order::Order;
 use crate::map::{MapError, customer, inventory, order, product};
@@ -127,6 +128,8 @@ struct Theirs {
     remote: String,
     updated_at: Timestamp,
     value: Value,
+    /// What we call it unless it has a name already.
+    id: Option<String>,
 }
 
 fn misread(error: &MapError) -> Report {
@@ -172,13 +175,14 @@ impl Inbound {
             Topic::ProductsCreate | Topic::ProductsUpdate => {
                 let remote = product::from_webhook(body, store.currency).map_err(|error| misread(&error))?;
                 let (remote, updated_at, value) = (remote.id.to_string(), remote.updated_at, plain(&remote.product)?);
-                self.reconcile(work, &store, Theirs { kind: kind::PRODUCT, remote, updated_at, value }).await
+                self.reconcile(work, &store, Theirs { kind: kind::PRODUCT, remote, updated_at, value, id: None }).await
             }
             Topic::CustomersCreate | Topic::CustomersUpdate => {
                 let remote = customer::from_webhook(body).map_err(|error| misread(&error))?;
                 let Some(customer) = remote.customer else { return Ok(over("a customer without an address")) };
+                let id = Some(id_of(&store.shop, &remote.id));
                 let (remote, updated_at, value) = (remote.id.to_string(), remote.updated_at, plain(&customer)?);
-                self.reconcile(work, &store, Theirs { kind: kind::CUSTOMER, remote, updated_at, value }).await
+                self.reconcile(work, &store, Theirs { kind: kind::CUSTOMER, remote, updated_at, value, id }).await
             }
             Topic::InventoryLevelsUpdate => self.level(work, &store, body).await,
             Topic::OrdersCreate | Topic::OrdersUpdated | Topic::OrdersCancelled => self.order(work, &store, body).await,
@@ -201,7 +205,7 @@ impl Inbound {
                 let node = serde_json::from_str(work.payload).map_err(unreadable)?;
                 let read = product::from_node(node, store.currency).map_err(|error| misread(&error))?;
                 let (remote, updated_at, value) = (read.id.to_string(), read.updated_at, plain(&read.product)?);
-                self.reconcile(work, store, Theirs { kind: kind::PRODUCT, remote, updated_at, value }).await
+                self.reconcile(work, store, Theirs { kind: kind::PRODUCT, remote, updated_at, value, id: None }).await
             }
             "Order" => self.take_order(work, store, serde_json::from_str(work.payload).map_err(unreadable)?).await,
             _ => Err(refused("UNKNOWN_TYPE", "nothing is taken of this")),
@@ -215,7 +219,7 @@ impl Inbound {
         };
         let remote = place_of(level.item.as_str(), level.location.as_str());
         let (updated_at, value) = (level.updated_at, json!({ "available": available }));
-        self.reconcile(work, store, Theirs { kind: kind::STOCK, remote, updated_at, value }).await
+        self.reconcile(work, store, Theirs { kind: kind::STOCK, remote, updated_at, value, id: None }).await
     }
 
     async fn order(&self, work: &Work<'_>, store: &Connection, body: &[u8]) -> Result<Report, Report> {
@@ -232,7 +236,7 @@ impl Inbound {
             return Ok(over("this state, or a newer one, was taken"));
         }
         self.platform.order(work.tenant, store, &order, &cause(work)).await.map_err(declined)?;
-        let theirs = Theirs { kind: kind::ORDER, remote, updated_at, value: Value::Null };
+        let theirs = Theirs { kind: kind::ORDER, remote, updated_at, value: Value::Null, id: None };
         self.agree(work, store, &theirs, found.map(|found| (found.value, found.version)), value, None).await?;
         Ok(over("taken"))
     }
@@ -257,7 +261,8 @@ impl Inbound {
         let value: Value = serde_json::from_slice(body).map_err(|_| refused("UNREADABLE", "no JSON"))?;
         let revision = work.document.id.to_string();
         let (remote, decisions) = (topic.header(), &[][..]);
-        let taken = Taken { kind: kind::PRIVACY, id: None, remote, value: &value, decisions, revision: &revision };
+        let (revision, updated_at) = (&*revision, work.document.received_at);
+        let taken = Taken { kind: kind::PRIVACY, id: None, remote, value: &value, decisions, revision, updated_at };
         self.hand_over(work, store, &taken).await?;
         let (tenant, shop) = (work.tenant, &store.shop);
         let forgotten = match (topic, value.pointer("/customer/id").and_then(Value::as_u64)) {
@@ -287,7 +292,7 @@ impl Inbound {
             }
         }
         let base = found.as_ref().map_or(Value::Null, |(known, _)| known.base.clone());
-        let id = found.as_ref().map(|(known, _)| known.id.clone()).filter(|id| !id.is_empty());
+        let id = found.as_ref().and_then(|(known, _)| known.name()).or(theirs.id.as_deref()).map(str::to_owned);
         let ours = match &id {
             Some(id) => self.ours(work.tenant, store, theirs.kind, id).await?.unwrap_or(Value::Null),
             None => Value::Null,
@@ -302,6 +307,7 @@ impl Inbound {
                 value: &merged.ours,
                 decisions: &merged.decisions,
                 revision: &revision,
+                updated_at: theirs.updated_at,
             };
             self.hand_over(work, store, &taken).await?;
         }
@@ -361,7 +367,7 @@ impl Inbound {
             shop: store.shop.clone(),
             kind: theirs.kind.to_owned(),
             remote: theirs.remote.clone(),
-            id: known.as_ref().map(|known| known.id.clone()).unwrap_or_default(),
+            id: known.as_ref().and_then(Synced::name).or(theirs.id.as_deref()).unwrap_or_default().to_owned(),
             updated_at: theirs.updated_at,
             // Once something else was agreed on, what we wrote before is a change like any other when it comes.
             written: known.filter(|known| known.base == base).and_then(|known| known.written),

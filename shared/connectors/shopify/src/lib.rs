@@ -14,6 +14,7 @@
 //! | read everything that changed in a time | [`reading`] |
 //! | read all of a store, send it much at once, compare with it | [`flows`] |
 //! | take what a store tells | [`inbound`], over the same port |
+//! | know a customer as they were told of last | [`customers`] |
 //!
 //! It never opens a socket: a request goes through the [`web::transport::Transport`] of whoever calls. It keeps no token.
 
@@ -24,6 +25,7 @@ pub mod breaker;
 pub mod calls;
 pub mod client;
 pub mod connect;
+pub mod customers;
 pub mod document;
 pub mod echo;
 pub mod flows;

@@ -18,10 +18,12 @@ use web::BoxError;
 use crate::answer;
 use crate::breaker::Event;
 use crate::calls::product_set::Saved;
-use crate::calls::{self, customer_set, product_set};
+use crate::calls::{self, customer_name, customer_set, product_set};
 use crate::client::{Client, To, unstored};
-use crate::document::CUSTOMER_SET;
+use crate::customers::met_in;
+use crate::document::{CUSTOMER_SET, METAFIELDS_SET};
 use crate::echo::Written;
+use crate::map::customer::Identifier;
 use crate::platform::{Platform, kind};
 use crate::stores::{Connection, Stores};
 use crate::synced::{Agreements, Item, Synced};
@@ -118,8 +120,24 @@ impl Outbound {
         let customer = self.platform.customer(work.tenant, store, id).await.map_err(|error| platform(&error))?;
         let Some(customer) = customer else { return Ok(done(None, None)) };
         let value = plain(&customer)?;
-        let build = |at: &calls::Store| customer_set::request(at, &customer);
-        let report = self.client.call(to(work, store), CUSTOMER_SET.points, build, customer_set::read).await?;
+        let set = async |by: Identifier<'_>| {
+            let build = |at: &calls::Store| customer_set::request(at, by, &customer);
+            self.client.call(to(work, store), CUSTOMER_SET.points, build, customer_set::read).await
+        };
+        let theirs = met_in(&store.shop, id);
+        let mut report = set(theirs.as_ref().map_or(Identifier::Ours(id), Identifier::Theirs)).await?;
+        if theirs.is_none() && customer_set::has_address(&report) {
+            // Who has the address is this customer: the store had them before it heard of our id.
+            report = set(Identifier::Email).await?;
+            if let Outcome::Done(Remote { id: Some(remote), .. }) = &report.outcome {
+                let build = |at: &calls::Store| customer_name::request(at, remote, id);
+                let named =
+                    self.client.call(to(work, store), METAFIELDS_SET.points, build, customer_name::read).await?;
+                if !matches!(named.outcome, Outcome::Done(_)) {
+                    return Err(named);
+                }
+            }
+        }
         if let Outcome::Done(Remote { id: Some(remote), version }) = &report.outcome {
             let updated_at = version.as_deref().and_then(|text| text.parse().ok());
             let written = Written::new(&value, now, updated_at);

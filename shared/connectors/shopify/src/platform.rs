@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use documents::merge::Decision;
-use kernel::{Context, TenantId};
+use kernel::{Context, TenantId, Timestamp};
 use serde_json::Value;
 use web::BoxError;
 
@@ -37,6 +37,8 @@ pub struct Taken<'a> {
     pub decisions: &'a [Decision],
     /// Names this change: the same one again has the same.
     pub revision: &'a str,
+    /// When it became so over there.
+    pub updated_at: Timestamp,
 }
 
 /// The platform.

@@ -58,6 +58,13 @@ pub struct Decided {
     pub decisions: Vec<Decision>,
 }
 
+impl Synced {
+    /// What we call it; `None` for what only the store has.
+    pub(crate) fn name(&self) -> Option<&str> {
+        Some(&*self.id).filter(|id| !id.is_empty())
+    }
+}
+
 impl Entity for Synced {
     const KIND: &'static str = "shopify-synced";
 
@@ -128,11 +135,34 @@ impl Agreements {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Item>, TableError> {
+        self.page(tenant, shop, &["ITEM"], after, limit).await
+    }
+
+    /// What was agreed on of things of a kind, by the store's names of them, after one of them.
+    pub async fn list(
+        &self,
+        tenant: &TenantId,
+        shop: &Shop,
+        kind: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Synced>, TableError> {
+        self.page(tenant, shop, &["SYNCED", kind], after, limit).await
+    }
+
+    async fn page<T: Entity>(
+        &self,
+        tenant: &TenantId,
+        shop: &Shop,
+        list: &[&str],
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<T>, TableError> {
         // The next text after a text is the text and a zero.
-        let from = after.map(|sku| format!("{sku}\u{0}")).unwrap_or_default();
+        let from = after.map(|name| format!("{name}\u{0}")).unwrap_or_default();
         let query = Query::partition(Partition::tenant(tenant, &["SHOPIFY", shop.as_str()])).limit(limit);
-        let query = query.between(&["ITEM", &from], &["ITEM", "\u{10ffff}"]);
-        Ok(self.0.query::<Item>(query).await?.items.into_iter().map(|found| found.value).collect())
+        let query = query.between(&[list, &[&from]].concat(), &[list, &["\u{10ffff}"]].concat());
+        Ok(self.0.query::<T>(query).await?.items.into_iter().map(|found| found.value).collect())
     }
 
     /// Remembers the store's names; what is so already is written again.

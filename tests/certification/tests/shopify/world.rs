@@ -188,8 +188,10 @@ impl World {
 
     async fn furnish(&self, side: &Side, uri: &str) {
         assert!(Stores::new(self.table()).write(&side.tenant, &side.connection, None).await.unwrap());
-        let defined = define_id::read(self.send(define_id::request(&side.direct)).await, self.clock.now());
-        assert_eq!(defined.result.unwrap().outcome.class(), Class::Done);
+        for owner in define_id::OWNERS {
+            let defined = define_id::read(self.send(define_id::request(&side.direct, owner)).await, self.clock.now());
+            assert_eq!(defined.result.unwrap().outcome.class(), Class::Done);
+        }
         for topic in subscriptions::missing(&[], uri) {
             let sent = self.send(subscriptions::subscribe(&side.direct, topic, uri)).await;
             let ended = subscriptions::read_subscribed(sent, self.clock.now()).result.unwrap();

@@ -88,6 +88,7 @@ impl Standin {
     /// | `buy` | `{"items":[{"sku","quantity"}],"email","shippingAddress"}` | a customer buys; gives the order |
     /// | `cancel-order` | `{"orderId"}` | |
     /// | `product` | `{"sku" or "handle" or "id","set":{},"setVariant":{}}` | somebody changes a product by hand |
+    /// | `customer` | `{"email" or "id","set":{}}` | somebody changes a customer by hand, or makes one |
     /// | `inventory` | `{"sku","available","locationId"}` | somebody counts |
     /// | `faults` | `{"operation","kind","times"}` | what goes wrong next |
     /// | `clock` | `{"advanceSeconds"}` | |

@@ -10,6 +10,7 @@ mod inventory_activate;
 mod inventory_adjust;
 mod inventory_set;
 mod metafield_definition_create;
+mod metafields_set;
 mod product_delete;
 pub(crate) mod product_set;
 mod staged_uploads_create;
@@ -38,6 +39,7 @@ pub(crate) fn apply(world: &mut World, admin: &'static Admin, name: &str, argume
         "inventoryAdjustQuantities" => inventory_adjust::apply(world, arguments),
         "inventorySetQuantities" => inventory_set::apply(world, arguments),
         "metafieldDefinitionCreate" => metafield_definition_create::apply(world, arguments),
+        "metafieldsSet" => metafields_set::apply(world, arguments),
         "productDelete" => product_delete::apply(world, arguments),
         "productSet" => product_set::apply(world, arguments),
         "productVariantsBulkCreate" => variants_bulk_create::apply(world, arguments),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::faults::Fault;
-use crate::mutations::product_set;
+use crate::mutations::{customer, product_set};
 use crate::variants;
 use crate::webhooks::payload;
 use crate::world::{Fields, Object, World};
@@ -27,6 +27,7 @@ pub(crate) fn enter(world: &mut World, what: &str, body: &Value) -> Result<Value
             }
             Ok(json!({}))
         }
+        "customer" => change_customer(world, body),
         "inventory" => change_stock(world, body),
         "faults" => {
             let fault: Fault = serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
@@ -113,6 +114,20 @@ fn change_product(world: &mut World, body: &Value) -> Result<Value, String> {
     world.touch(&product);
     let told = payload::product(world, &product);
     world.emit("PRODUCTS_UPDATE", &told);
+    Ok(told)
+}
+
+/// The customer with this address or id, as somebody changes them in the shop or makes them there: `{"email", "set": {field: value}}`.
+fn change_customer(world: &mut World, body: &Value) -> Result<Value, String> {
+    let known = crate::computed::find(world, "Customer", body);
+    if known.is_none() && body.has("id") {
+        return Err("there is no such customer".to_owned());
+    }
+    let topic = if known.is_some() { "CUSTOMERS_UPDATE" } else { "CUSTOMERS_CREATE" };
+    let customer = known.unwrap_or_else(|| customer::create(world));
+    customer::write(world, &customer, body.at("set"), &json!({ "email": body.at("email") }));
+    let told = payload::customer(world, &customer);
+    world.emit(topic, &told);
     Ok(told)
 }
 

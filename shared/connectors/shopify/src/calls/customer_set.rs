@@ -1,7 +1,7 @@
-//! Creates or changes a customer, by e-mail address. Repeatable.
+//! Creates or changes a customer. Repeatable: the identifier finds what an earlier try made.
 
 use bytes::Bytes;
-use documents::{Remote, Report};
+use documents::{Outcome, Remote, Report};
 use http::Request;
 use kernel::Timestamp;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use super::{Sent, Store};
 use crate::Gid;
 use crate::answer::{self, Answer, UserError, user_errors};
 use crate::document::CUSTOMER_SET;
-use crate::map::customer::{Customer, to_remote};
+use crate::map::customer::{Customer, Identifier, to_remote};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,8 +32,14 @@ struct Node {
     updated_at: Timestamp,
 }
 
-pub fn request(store: &Store, customer: &Customer) -> Result<Request<Bytes>, http::Error> {
-    store.graphql(&CUSTOMER_SET, &to_remote(customer))
+pub fn request(store: &Store, by: Identifier<'_>, customer: &Customer) -> Result<Request<Bytes>, http::Error> {
+    store.graphql(&CUSTOMER_SET, &to_remote(by, customer))
+}
+
+/// Whether it was refused because somebody else in the store has this e-mail address.
+#[must_use]
+pub fn has_address(report: &Report) -> bool {
+    matches!(&report.outcome, Outcome::Rejected { code, field: Some(field) } if code == "TAKEN" && field.ends_with("email"))
 }
 
 pub fn read(sent: Sent, now: Timestamp) -> Answer<Report> {

@@ -1,4 +1,4 @@
-//! Makes our own id of a product one that a product can be found by: once a store, before the first product.
+//! Makes our own ids of products and customers ones that they can be found by: once a store, before the first of them.
 
 use bytes::Bytes;
 use documents::{Remote, Report};
@@ -31,8 +31,11 @@ struct Created {
     id: Gid,
 }
 
-pub fn request(store: &Store) -> Result<Request<Bytes>, http::Error> {
-    let definition = json!({ "name": "Crossdock id", "namespace": ID_NAMESPACE, "key": ID_KEY, "ownerType": "PRODUCT",
+/// What has an id of ours.
+pub const OWNERS: [&str; 2] = ["PRODUCT", "CUSTOMER"];
+
+pub fn request(store: &Store, owner: &str) -> Result<Request<Bytes>, http::Error> {
+    let definition = json!({ "name": "Crossdock id", "namespace": ID_NAMESPACE, "key": ID_KEY, "ownerType": owner,
         "type": "id" });
     store.graphql(&DEFINE_ID, &json!({ "definition": definition }))
 }

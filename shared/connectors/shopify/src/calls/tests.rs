@@ -16,7 +16,7 @@ use super::*;
 use crate::Gid;
 use crate::echo::{Verdict, Written};
 use crate::map;
-use crate::map::customer::{Address, Customer};
+use crate::map::customer::{Address, Customer, Identifier};
 use crate::map::fulfillment::{Parcel, Plan, plan};
 use crate::map::inventory::Wanted;
 use crate::map::product::{Product, Status, Variant};
@@ -54,7 +54,7 @@ impl World {
 
     /// A store with our ids, and a tee in it.
     async fn tee(&self) -> product_set::Saved {
-        let defined = define_id::read(self.send(define_id::request(&self.store)).await, self.now());
+        let defined = define_id::read(self.send(define_id::request(&self.store, "PRODUCT")).await, self.now());
         assert_eq!(defined.result.unwrap().outcome.class(), Class::Done);
         self.save(&tee()).await
     }
@@ -159,7 +159,7 @@ async fn a_product_that_is_refused_says_why() {
 #[tokio::test]
 async fn repeating_after_a_lost_answer_makes_no_second_product() {
     let world = World::open(|_| ()).await;
-    let define = world.send(define_id::request(&world.store)).await;
+    let define = world.send(define_id::request(&world.store, "PRODUCT")).await;
     assert!(define_id::read(define, world.now()).result.is_ok());
     world.fail("productSet", "internalErrorAfterCommit").await;
     let sent = world.send(product_set::request(&world.store, "prod_1", &tee())).await;
@@ -302,7 +302,7 @@ async fn a_customer_is_upserted_by_address() {
     };
     let mut ids = Vec::new();
     for _ in 0..2 {
-        let sent = world.send(customer_set::request(&world.store, &customer)).await;
+        let sent = world.send(customer_set::request(&world.store, Identifier::Email, &customer)).await;
         let Outcome::Done(remote) = customer_set::read(sent, world.now()).result.unwrap().outcome else {
             panic!("refused")
         };
@@ -310,7 +310,7 @@ async fn a_customer_is_upserted_by_address() {
     }
     assert_eq!(ids[0], ids[1]);
     let wrong = Customer { email: "nobody".into(), ..customer };
-    let sent = world.send(customer_set::request(&world.store, &wrong)).await;
+    let sent = world.send(customer_set::request(&world.store, Identifier::Email, &wrong)).await;
     assert_eq!(customer_set::read(sent, world.now()).result.unwrap().outcome.class(), Class::Rejected);
 }
 

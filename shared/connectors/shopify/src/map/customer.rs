@@ -1,4 +1,4 @@
-//! Customers and their addresses. Found by e-mail address: it is what both sides have.
+//! Customers and their addresses.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +6,22 @@ use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::product::{ID_KEY, ID_NAMESPACE};
 use super::{MapError, shape, tags};
 use crate::Gid;
 
 /// A customer, in our words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Customer {
     pub email: String,
     pub phone: Option<String>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
+    #[serde(default)]
     pub tags: BTreeSet<String>,
     pub note: Option<String>,
+    #[serde(default)]
     pub addresses: Vec<Address>,
 }
 
@@ -47,11 +50,27 @@ pub struct Remote {
     pub customer: Option<Customer>,
 }
 
+/// How a store is to find a customer. Who is not found is new, but by [`Identifier::Theirs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identifier<'a> {
+    /// By the store's own id: they were first met there.
+    Theirs(&'a Gid),
+    /// By our id, which the store keeps with them from then on.
+    Ours(&'a str),
+    /// By their e-mail address, which is nobody else's in a store.
+    Email,
+}
+
 /// Variables of `customerSet`: addresses are exactly these.
 #[must_use]
-pub fn to_remote(customer: &Customer) -> Value {
+pub fn to_remote(identifier: Identifier<'_>, customer: &Customer) -> Value {
+    let identifier = match identifier {
+        Identifier::Theirs(id) => json!({ "id": id }),
+        Identifier::Ours(id) => json!({ "customId": { "namespace": ID_NAMESPACE, "key": ID_KEY, "value": id } }),
+        Identifier::Email => json!({ "email": customer.email }),
+    };
     json!({
-        "identifier": { "email": customer.email },
+        "identifier": identifier,
         "input": {
             "email": customer.email, "phone": customer.phone, "firstName": customer.first_name,
             "lastName": customer.last_name, "tags": customer.tags, "note": customer.note, "addresses": customer.addresses,
@@ -144,12 +163,16 @@ mod tests {
     fn a_customer_survives_the_way_in_and_out() {
         let remote = from_webhook(payload().to_string().as_bytes()).unwrap();
         assert_eq!(remote.id, Gid::new("Customer", 5));
-        let variables = to_remote(&remote.customer.unwrap());
+        let customer = remote.customer.unwrap();
+        let variables = to_remote(Identifier::Email, &customer);
         assert_eq!(variables["identifier"], json!({ "email": "ada@example.com" }));
         let input = &variables["input"];
         assert_eq!((&input["firstName"], &input["tags"]), (&json!("Ada"), &json!(["trade", "vip"])));
         assert_eq!(input["addresses"][0]["countryCode"], "GB");
         assert_eq!(input["addresses"][0]["provinceCode"], "ENG");
+        let identified = |by| to_remote(by, &customer)["identifier"].clone();
+        assert_eq!(identified(Identifier::Theirs(&remote.id)), json!({ "id": remote.id }));
+        assert_eq!(identified(Identifier::Ours("c-1"))["customId"]["value"], "c-1");
     }
 
     #[test]

@@ -58,7 +58,7 @@ async fn run(world: &World, table: &table::Table, tasks: &RefCell<VecDeque<usize
 #[tokio::test]
 async fn every_product_arrives_once_though_workers_die_and_the_store_fails() {
     let world = World::open(|options| options.bucket_maximum = 1_000).await;
-    let define = world.send(define_id::request(&world.store)).await;
+    let define = world.send(define_id::request(&world.store, "PRODUCT")).await;
     assert!(define_id::read(define, world.now()).result.is_ok());
     for kind in ["internalErrorAfterCommit", "internalError", "serverError", "unavailable"] {
         let fault = json!({ "operation": "productSet", "kind": kind, "times": 3 });

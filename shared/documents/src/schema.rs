@@ -1,8 +1,9 @@
 //! JSON Schema, judged by a library that reaches nothing: a schema that refers to anything outside itself is refused.
 
-use documents::centre::{Validator, Violation};
 use jsonschema::Draft;
 use serde_json::Value;
+
+use crate::centre::{Validator, Violation};
 
 /// The longest schema, in bytes of JSON.
 const MAX_SCHEMA: usize = 100_000;
