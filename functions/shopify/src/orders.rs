@@ -1,4 +1,5 @@
-//! An order of a store becomes an order of sales, once, with what the store charged; and follows it when it is called off or paid back.
+//! An order of a store becomes an order of sales, once, with what the store charged; and follows it when it is called off or changed
+//! ([`crate::amends`]).
 //!
 //! It is taken in when it is paid: before that the store may still change it. Its id follows from the store and the store's own id of
 //! it, so a delivery that comes again, or another one about the same order, finds it. What cannot be taken as it is is refused
@@ -8,7 +9,6 @@ use inventory::Sku;
 use kernel::{Context, TenantId};
 use sales::notes::Address;
 use sales::order::Terms;
-use sales::payment::RefundState;
 use sales::{ChangeError, Intake, IntakeError, Line, OrderId, Payment, Placed, Refused, Sales};
 use shopify::customers::id_of;
 use shopify::map::customer::Address as TheirAddress;
@@ -20,7 +20,7 @@ use shopify::{Gid, Shop};
 use crate::backoffice::{other, refused};
 
 /// What payments are called that a store took.
-const METHOD: &str = "shopify";
+pub(crate) const METHOD: &str = "shopify";
 
 /// The orders of a store.
 pub(crate) struct Orders<'a> {
@@ -50,7 +50,7 @@ impl Orders<'_> {
             None => self.take_in(theirs).await?,
         };
         let known = if theirs.cancelled_at.is_some() { self.call_off(known).await? } else { known };
-        if theirs.payment == Paid::Refunded { self.paid_back(known).await } else { Ok(()) }
+        self.amend(known, theirs).await
     }
 
     async fn take_in(&self, theirs: &Order) -> Result<sales::Order, PlatformError> {
@@ -77,28 +77,9 @@ impl Orders<'_> {
         }
         self.sales.cancel(self.tenant, order.id, METHOD, self.cause).await.map_err(change)
     }
-
-    /// Books that the store gave back all it took. A step that was taken before is not taken again.
-    async fn paid_back(&self, mut order: sales::Order) -> Result<(), PlatformError> {
-        let left = order.captured_minor() - order.refunded_minor();
-        if left > 0 {
-            let (amount, by) = (kernel::Money::from_minor(left, order.currency), (METHOD, self.cause));
-            let booked =
-                self.sales.refund(self.tenant, order.id, amount, "paid back by the store", by, Some(order.version));
-            order = booked.await.map_err(change)?;
-        }
-        for (number, refund) in order.refunds.iter().enumerate() {
-            if refund.state == RefundState::Requested {
-                let done =
-                    self.sales.confirm_refund(self.tenant, (order.id, number), RefundState::Done, METHOD, self.cause);
-                done.await.map_err(change)?;
-            }
-        }
-        Ok(())
-    }
 }
 
-fn change(error: ChangeError) -> PlatformError {
+pub(crate) fn change(error: ChangeError) -> PlatformError {
     match error {
         ChangeError::Refused { reason: Refused::AlreadyDispatched, .. } => {
             refused("ALREADY_DISPATCHED", "it was called off when a parcel was with its warehouse already")
@@ -166,7 +147,7 @@ fn intake(store: &Connection, theirs: &Order) -> Result<Intake, PlatformError> {
 }
 
 /// One line an item. What the same item costs more in one line than in another is the discount of that other.
-fn lines(theirs: &[TheirLine]) -> Result<Vec<Line>, PlatformError> {
+pub(crate) fn lines(theirs: &[TheirLine]) -> Result<Vec<Line>, PlatformError> {
     let mut lines: Vec<Line> = Vec::new();
     for line in theirs {
         let Some(sku) = &line.sku else {

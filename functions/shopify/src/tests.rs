@@ -1,5 +1,6 @@
 //! The functions together, before a stand-in store: connected over HTTP, told by event, listened to by webhook.
 
+mod amends;
 mod attacks;
 mod centre;
 mod connecting;

@@ -59,6 +59,8 @@ impl Handling {
 pub enum Edit {
     /// These lines replace those of the same items, or are new; a quantity of 0 takes one away.
     Lines(Vec<Line>),
+    /// The same, of an order whose payments others take: they have taken what it costs now, too.
+    PaidLines(Vec<Line>),
     /// It goes elsewhere.
     Address(Address),
     /// These units are called off.
@@ -76,7 +78,7 @@ pub enum Edit {
 impl Edit {
     fn name(&self) -> &'static str {
         match self {
-            Self::Lines(_) => "edited",
+            Self::Lines(_) | Self::PaidLines(_) => "edited",
             Self::Address(_) => "readdressed",
             Self::CancelUnits(_) => "units_cancelled",
             Self::Cancel => "cancelled",
@@ -118,10 +120,17 @@ impl Sales {
         let now = self.now();
         let by = editor.by(edit.name());
         match edit {
-            Edit::Lines(wanted) => {
+            Edit::Lines(wanted) | Edit::PaidLines(wanted) => {
+                let is_paid = matches!(edit, Edit::PaidLines(_));
                 let wanted = self.with_components(tenant, wanted).await?;
                 let items: Vec<Sku> = wanted.iter().flat_map(Line::items).map(|(sku, _)| sku.clone()).collect();
-                let step = |order: &mut Order, stock: &Stock| replan(order, &wanted, stock, &[], now);
+                let step = |order: &mut Order, stock: &Stock| {
+                    let effects = replan(order, &wanted, stock, &[], now)?;
+                    if is_paid {
+                        order.rest_is_taken()?;
+                    }
+                    Ok(effects)
+                };
                 self.change(tenant, id, by, Scope::Everywhere(&items), &step).await
             }
             Edit::Address(address) => {

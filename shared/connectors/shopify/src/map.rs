@@ -8,6 +8,7 @@ pub mod fulfillment;
 pub mod inventory;
 pub mod order;
 pub mod product;
+pub mod refund;
 
 use kernel::{Currency, Money};
 

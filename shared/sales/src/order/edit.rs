@@ -3,9 +3,10 @@
 //! An edit plans the whole order anew: what was promised is given back, and what is wanted now is allocated from what
 //! there is. A unit that is called off takes its stored share of discounts and taxes with it; those that stay keep theirs.
 
+use super::money::NOT_SENT;
 use super::stock::effect;
 use super::{Line, MAX_LINES, MAX_QUANTITY, Order, Refused, StockEffect, holds};
-use crate::payment::{Payment, PaymentState};
+use crate::payment::{Payment, PaymentState, RefundState};
 use crate::shipment::{Shipment, ShipmentState};
 use crate::status::{OrderStatus, Step};
 use crate::totals::share;
@@ -84,6 +85,23 @@ impl Order {
         if rest > 0 {
             let first = Payment::pending(&self.payment.method, &self.payment.token);
             self.more_payments.push(Payment { amount_minor: Some(rest), external: self.payment.external, ..first });
+        }
+        Ok(())
+    }
+
+    /// What an edit has made the order cost was taken by whoever took the first payment: also what was given back before for
+    /// units that were not to be sent.
+    pub(crate) fn rest_is_taken(&mut self) -> Result<(), Refused> {
+        let pending = |p: &&mut Payment| p.state == PaymentState::Pending;
+        for payment in self.more_payments.iter_mut().filter(pending) {
+            let minor = payment.amount_minor.unwrap_or_default();
+            *payment = Payment::taken_elsewhere(&payment.method, &payment.token, minor);
+        }
+        let not_sent = self.refunds.iter().filter(|r| r.reason == NOT_SENT && r.state != RefundState::Failed);
+        let kept = self.captured_minor() - not_sent.map(|r| r.minor).sum::<i64>();
+        let rest = self.total()?.minor() - kept;
+        if rest > 0 {
+            self.more_payments.push(Payment::taken_elsewhere(&self.payment.method, &self.payment.token, rest));
         }
         Ok(())
     }

@@ -87,6 +87,8 @@ impl Standin {
     /// |---|---|---|
     /// | `buy` | `{"items":[{"sku","quantity"}],"email","shippingAddress"}` | a customer buys; gives the order |
     /// | `cancel-order` | `{"orderId"}` | |
+    /// | `edit-order` | `{"orderId","items":[{"sku","quantity"}],"unpaid"}` | so many are in the order from now on |
+    /// | `refund` | `{"orderId","items":[{"sku","quantity","restock"}],"pence"}` | money is given back, with or without goods |
     /// | `product` | `{"sku" or "handle" or "id","set":{},"setVariant":{}}` | somebody changes a product by hand |
     /// | `customer` | `{"email" or "id","set":{}}` | somebody changes a customer by hand, or makes one |
     /// | `inventory` | `{"sku","available","locationId"}` | somebody counts |

@@ -1,6 +1,7 @@
 //! The side door, `POST /_standin/<what>`: what a merchant, a customer or bad luck does in a real shop. No key: it is not
 //! part of what is stood in for.
 
+mod amend;
 mod buy;
 
 use std::time::Duration;
@@ -18,6 +19,8 @@ pub(crate) fn enter(world: &mut World, what: &str, body: &Value) -> Result<Value
     match what {
         "buy" => buy::apply(world, body),
         "cancel-order" => cancel(world, body),
+        "edit-order" => amend::edit(world, body),
+        "refund" => amend::refund(world, body),
         "product" => change_product(world, body),
         "products" => {
             let count = body.at("count").as_u64().ok_or("count is missing")?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use documents::Class;
 use kernel::{Clock, ManualClock, Money, Timestamp};
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 use shopify_standin::{Options, Standin};
 use web::secret::Rotating;
 
@@ -264,7 +264,7 @@ async fn pages_give_the_orders_that_webhooks_gave() {
         let address = json!({ "firstName": "Ada", "lastName": "Byron", "city": "London", "countryCode": "GB" });
         let body = json!({ "items": [{ "sku": "TEE-S", "quantity": number + 1 }], "email": "ada@example.com", "shippingAddress": address });
         let bought = world.standin.enter("buy", body).await.unwrap();
-        told.push(map::order::from_webhook(bought.to_string().as_bytes()).unwrap());
+        told.push(without_refunds(&bought));
     }
     let first = orders(&world, start, None).await;
     let second = orders(&world, start, first.next.as_deref()).await;
@@ -280,11 +280,17 @@ async fn an_order_with_more_lines_than_a_page_shows_is_read_by_itself() {
     world.tee().await;
     let items = vec![json!({ "sku": "TEE-S", "quantity": 1 }); 8];
     let bought = world.standin.enter("buy", json!({ "items": items })).await.unwrap();
-    let told = map::order::from_webhook(bought.to_string().as_bytes()).unwrap();
+    let told = without_refunds(&bought);
     let page = orders(&world, world.now(), None).await;
     assert_eq!((page.orders.len(), page.cut.as_slice()), (0, &[told.id.clone()][..]));
     let one = order::read(world.send(order::request(&world.store, &told.id)).await, world.now());
     assert_eq!(one.result.unwrap(), told);
+}
+
+/// An order as its webhook tells it, as far as a page of orders does.
+fn without_refunds(bought: &Value) -> map::order::Order {
+    let told = map::order::from_webhook(bought.to_string().as_bytes()).unwrap();
+    map::order::Order { refunds: None, ..told }
 }
 
 #[tokio::test]

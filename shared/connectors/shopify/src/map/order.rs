@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::customer::{Address, PayloadAddress};
+use super::refund::{self, PayloadRefund, Refunds};
 use super::{Connection, MapError, money, shape};
 use crate::Gid;
 
@@ -26,6 +27,8 @@ pub struct Order {
     pub taxes_included: bool,
     pub shipping: Charge,
     pub payment: Payment,
+    /// What was given back; `None` in pages of orders, which do not tell.
+    pub refunds: Option<Refunds>,
     pub fulfillment: Fulfillment,
     pub shipping_address: Option<Address>,
     pub lines: Vec<Line>,
@@ -106,6 +109,8 @@ struct Payload {
     #[serde(default)]
     financial_status: Option<String>,
     #[serde(default)]
+    refunds: Option<Vec<PayloadRefund>>,
+    #[serde(default)]
     fulfillment_status: Option<String>,
     #[serde(default)]
     shipping_address: Option<PayloadAddress>,
@@ -185,6 +190,7 @@ pub fn from_webhook(body: &[u8]) -> Result<Order, MapError> {
         Some(_) => Fulfillment::Unknown,
     };
     let currency = payload.currency;
+    let refunds = payload.refunds.map(|refunds| refund::read(refunds, currency)).transpose()?;
     let shipped = &payload.shipping_lines;
     let shipping_taxes = shipped.iter().flat_map(|line| &line.tax_lines).map(|tax| tax.price.as_str());
     Ok(Order {
@@ -202,6 +208,7 @@ pub fn from_webhook(body: &[u8]) -> Result<Order, MapError> {
             tax: sum(shipping_taxes, currency, "shipping_lines")?,
         },
         payment: payment(payload.financial_status.as_deref().unwrap_or_default()),
+        refunds,
         fulfillment,
         shipping_address: payload.shipping_address.map(Address::from),
         lines: payload.line_items.into_iter().map(|line| line.read(currency)).collect::<Result<_, _>>()?,
@@ -336,6 +343,7 @@ pub fn from_node(node: Value) -> Result<Read, MapError> {
             tax: sum(shipping_taxes, currency, "shippingLines")?,
         },
         payment: payment(&node.display_financial_status.unwrap_or_default().to_lowercase()),
+        refunds: None,
         fulfillment,
         shipping_address: node.shipping_address,
         lines: node.line_items.nodes.into_iter().map(|line| line.read(currency)).collect::<Result<_, _>>()?,

@@ -73,14 +73,14 @@ fn order(world: &mut World, body: &Value, customer: &Option<String>) -> String {
         "presentmentCurrencyCode": world.currency, "displayFinancialStatus": "PAID",
         "displayFulfillmentStatus": "UNFULFILLED", "fulfillments": [], "tags": [], "test": false, "taxesIncluded": true,
         "totalTaxSet": zero, "currentTotalTaxSet": zero, "totalDiscountsSet": zero, "totalShippingPriceSet": zero,
-        "totalRefundedSet": zero, "cancelledAt": null, "cancelReason": null, "closedAt": null, "closed": false,
+        "totalRefundedSet": zero, "refunds": [], "cancelledAt": null, "cancelReason": null, "closedAt": null, "closed": false,
         "confirmed": true, "sourceName": "web", "metafields": [], "taxLines": [], "shippingLines": [], "shippingLine": null,
         "discountCodes": [], "customAttributes": [], "createdAt": now, "processedAt": now, "updatedAt": now,
     }))
 }
 
 /// A line, and what one unit costs in hundredths.
-fn line(world: &mut World, variant: &str, quantity: i64) -> (String, i64) {
+pub(super) fn line(world: &mut World, variant: &str, quantity: i64) -> (String, i64) {
     let fields = world.get(variant).cloned().unwrap_or_default();
     let title = world.get(fields.text("product")).map(|product| product.text("title").to_owned()).unwrap_or_default();
     let pence: i64 = fields.text("price").replace('.', "").parse().unwrap_or_default();
@@ -100,7 +100,7 @@ fn line(world: &mut World, variant: &str, quantity: i64) -> (String, i64) {
     (line, pence)
 }
 
-fn fulfillment_line(world: &mut World, line: &str, variant: &str, quantity: i64) -> String {
+pub(super) fn fulfillment_line(world: &mut World, line: &str, variant: &str, quantity: i64) -> String {
     let fields = world.get(line).cloned().unwrap_or_default();
     let item = world.get(variant).map(|variant| variant.text("inventoryItem").to_owned()).unwrap_or_default();
     world.create(
@@ -127,7 +127,7 @@ fn fulfillment_order(world: &mut World, order: &str, location: &str, lines: Vec<
     }))
 }
 
-fn bag(world: &World, pence: i64) -> Value {
+pub(super) fn bag(world: &World, pence: i64) -> Value {
     let money = json!({ "amount": format!("{}.{:02}", pence / 100, pence % 100), "currencyCode": world.currency });
     json!({ "shopMoney": money, "presentmentMoney": money })
 }

@@ -73,6 +73,7 @@ pub(crate) fn order(world: &World, id: &str) -> Value {
     let total = order.at("totalPriceSet");
     let shipping = order.at("shippingAddress");
     let lines: Vec<Value> = order.ids("lineItems").iter().map(|line| self::line(world, line)).collect();
+    let refunds: Vec<Value> = order.ids("refunds").iter().map(|it| refund(world, it)).collect();
     let fulfillments: Vec<Value> = order.ids("fulfillments").iter().map(|it| fulfillment(world, it)).collect();
     json!({
         "admin_graphql_api_id": id, "id": legacy(id), "name": order.text("name"), "order_number": order.at("number"),
@@ -85,7 +86,7 @@ pub(crate) fn order(world: &World, id: &str) -> Value {
         "subtotal_price": amount(order.at("subtotalPriceSet")), "total_tax": amount(order.at("totalTaxSet")),
         "total_discounts": amount(order.at("totalDiscountsSet")), "total_price_set": money(total),
         "total_shipping_price_set": money(order.at("totalShippingPriceSet")), "taxes_included": order.flag("taxesIncluded"),
-        "line_items": lines, "fulfillments": fulfillments,
+        "line_items": lines, "fulfillments": fulfillments, "refunds": refunds,
         "shipping_address": if shipping.is_null() { Value::Null } else { address(shipping) },
         "billing_address": if shipping.is_null() { Value::Null } else { address(shipping) },
         "customer": order.at("customer").as_str().map(|customer| self::customer(world, customer)),
@@ -104,6 +105,19 @@ fn line(world: &World, id: &str) -> Value {
         "price": amount(price), "price_set": money(price), "total_discount": "0.00",
         "variant_id": line.at("variant").as_str().map(legacy), "product_id": line.at("product").as_str().map(legacy),
         "requires_shipping": true, "taxable": true, "gift_card": false,
+    })
+}
+
+pub(crate) fn refund(world: &World, id: &str) -> Value {
+    let refund = object(world, id);
+    let lines = refund.list("refundLineItems").iter().map(|line| {
+        json!({ "line_item_id": legacy(line.text("lineItem")), "quantity": line.at("quantity"),
+            "restock_type": line.at("restockType"), "location_id": line.at("location").as_str().map(legacy) })
+    });
+    let given = json!({ "kind": "refund", "status": "success", "amount": amount(refund.at("totalRefundedSet")) });
+    json!({
+        "admin_graphql_api_id": id, "id": legacy(id), "order_id": legacy(refund.text("order")), "note": refund.at("note"),
+        "created_at": refund.at("createdAt"), "refund_line_items": lines.collect::<Vec<_>>(), "transactions": [given],
     })
 }
 
