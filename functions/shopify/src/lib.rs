@@ -321,7 +321,8 @@ pub fn bulk(context: &'static Context) -> Building<Arc<dyn Task>> {
 #[must_use]
 pub fn reconcile(context: &'static Context) -> Building<Arc<dyn Job>> {
     Box::pin(async move {
-        let (Stack { table: name, tenant }, (app, (files, (Public { url }, CentreQueue { queue })))) = context.settings()?;
+        let (Stack { table: name, tenant }, (app, (files, (Public { url }, CentreQueue { queue })))) =
+            context.settings()?;
         let table = table(context, name)?;
         let operations = operations(context, table.clone(), app)?;
         let clock = context.clock();
