@@ -6,7 +6,7 @@ use kernel::Context;
 use testkit::crash_points;
 
 use super::*;
-use crate::schema::Schemas;
+use documents::Schemas;
 
 /// What no compression makes small enough for an item.
 fn large() -> Value {
