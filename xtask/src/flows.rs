@@ -16,7 +16,7 @@ use crate::stacks::LocalStack;
 use crate::stand_ins;
 use crate::tools::Tools;
 
-/// How long either may take: a schedule of five minutes, the sweep before it, and the work.
+/// How long either may take: what failed is swept a minute later, and sent in a file a minute after that.
 const PATIENCE: Duration = Duration::from_secs(480);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// One more than open a circuit.

@@ -120,14 +120,19 @@ impl Deployment<'_> {
             .args(["--tags", "Project=crossdock", &format!("Stage={stage}")])
             .args(["--parameter-overrides", &format!("Stage={stage}"), &format!("Tenant={tenant}")])
             .arg(format!("Architecture={architecture}"))
-            .args(common)
-            .args(parameters);
+            .args(common.iter().chain(parameters).map(|parameter| quoted(parameter)));
         if *cloud == Cloud::Local {
             local_cloud::point_at(&mut sam);
         }
         step.run(&mut sam, &self.project.local(&format!("log/deploy-{name}.log")))?;
         describe(self.project, self.tools, self.options.cloud, name)
     }
+}
+
+/// A parameter as SAM wants it: a value without quotes would end at its first space.
+fn quoted(parameter: &str) -> String {
+    let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+    format!("{name}=\"{}\"", value.replace('"', "\\\""))
 }
 
 /// A deployed stack: its name, URL and outputs.

@@ -44,6 +44,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         parameters: vec![format!("GatewayUrl={}", local_cloud::GATEWAY)],
         store_parameters: vec![
             "ReconcileRate=rate(1 minute)".to_owned(),
+            "BulkRate=rate(1 minute)".to_owned(),
             format!("CognitoUrl={}", local_cloud::ENDPOINT),
             format!("PaymentBaseUrl={}", stand_ins::PAYMENT_URL),
             format!("ShopifyClientId={}", stand_ins::SHOP_CLIENT_ID),

@@ -145,10 +145,10 @@ impl World {
     pub(crate) async fn with_bucket(maximum: u32, restore: u32) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let dynamo = LocalDynamo::with_clock(clock.clone());
-        dynamo.create_table(TABLE);
         // Nobody reads the stream here, and the embedded table numbers a record by looking through all there are.
-        let no_stream = json!({ "TableName": TABLE, "StreamSpecification": { "StreamEnabled": false } });
-        dynamo.execute("UpdateTable", no_stream);
+        let mut table = testkit::table_schema(TABLE);
+        table["StreamSpecification"] = json!({ "StreamEnabled": false });
+        dynamo.execute("CreateTable", table);
         let (network, drawer) = (Arc::new(Network::new()), Arc::new(Drawer::default()));
         let (uri, heard) = listen().await;
         let open = async |name: &str, tenant: &str| {
