@@ -22,7 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// One more than open a circuit.
 const BOOKS: usize = 6;
 /// So many that reading them takes some seconds.
-const PRODUCTS: u64 = 1_000;
+const PRODUCTS: u64 = 4_000;
 
 /// Books whose new price the store does not take by single calls.
 pub(crate) struct HeldUp(Vec<(String, String)>);
@@ -83,17 +83,16 @@ pub(crate) fn full_sync(project: &Project) -> anyhow::Result<()> {
     let times_in = |execution: &Value, event: &str| -> anyhow::Result<usize> {
         let history = states("get_execution_history", execution)?;
         let events = history["events"].as_array().into_iter().flatten();
-        Ok(events.filter(|it| it["type"] == event && it.to_string().contains("\"Read\"")).count())
+        Ok(events.filter(|it| it["type"] == event && it.to_string().contains("\"ReadParts\"")).count())
     };
 
     let stopped = start()?;
     within("the full synchronisation did not begin to read", || {
-        Ok((times_in(&stopped, "TaskStateEntered")? > 0).then_some(()))
+        Ok((times_in(&stopped, "MapStateEntered")? > 0).then_some(()))
     })?;
-    thread::sleep(LOOK_AGAIN);
     states("stop_execution", &stopped)?;
     ensure!(
-        times_in(&stopped, "TaskStateExited")? == 0,
+        times_in(&stopped, "MapStateExited")? == 0,
         "the full synchronisation had read a part before it was stopped"
     );
     let running = start()?;
