@@ -20,6 +20,7 @@ use web::BoxError;
 use web::secret::Secret;
 
 use crate::jose::{EncryptionKey, JoseError, KEY_BYTES, SigningKey, VerifyingKey};
+use crate::token::ACCESS;
 
 /// No token lives longer, in seconds.
 pub(crate) const LONGEST_TOKEN: i64 = 3600;
@@ -91,14 +92,14 @@ impl KeySet {
     /// What a nested access token says, which is opened once: its signature is three quarters of a million instructions,
     /// and the same token comes with every call of its hour. Remembered with the keys, it is forgotten when the secret
     /// changes; whether its time is over is for the caller to look at, each time.
-    pub(crate) fn access_payload(&self, typ: &str, token: &str, now: Timestamp) -> Result<Vec<u8>, JoseError> {
+    pub(crate) fn access_payload(&self, token: &str, now: Timestamp) -> Result<Vec<u8>, JoseError> {
         let digest = digest(&SHA256, token.as_bytes());
         let opened = || self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, payload)) = opened().iter().find(|(known, _)| known.as_ref() == digest.as_ref()) {
             return Ok(payload.clone());
         }
         let signed = EncryptionKey::open(self.decrypting(now), token)?;
-        let payload = VerifyingKey::verify(self.verifying(now), Some(typ), &signed)?;
+        let payload = VerifyingKey::verify(self.verifying(now), Some(ACCESS), &signed)?;
         let mut opened = opened();
         if opened.len() >= MAX_OPENED {
             opened.pop_front();

@@ -22,7 +22,8 @@ pub const ACCESS_SECONDS: i64 = LONGEST_TOKEN;
 /// Clocks may differ by this much, in seconds: a token may be this far from the future.
 const SKEW: i64 = 60;
 
-const ACCESS: &str = "at+jwt";
+/// The `typ` of an access token.
+pub(crate) const ACCESS: &str = "at+jwt";
 const ID: &str = "JWT";
 
 /// What an access token says.
@@ -120,7 +121,7 @@ impl Tokens {
 
     /// The claims of a nested token of ours whose time is not over; `None` for anything else. An error is an outage.
     pub async fn read(&self, token: &str, now: Timestamp) -> Result<Option<AccessClaims>, BoxError> {
-        let opened = self.opened(|keys| keys.access_payload(ACCESS, token, now)).await?;
+        let opened = self.opened(|keys| keys.access_payload(token, now)).await?;
         Ok(opened.and_then(|payload| self.valid(&payload, now)))
     }
 

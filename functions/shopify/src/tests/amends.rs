@@ -111,9 +111,7 @@ async fn money_alone_is_booked_as_it_is_given_back_and_never_more_than_was_paid(
     assert_eq!(booked, [(500, RefundState::Done), (3_250, RefundState::Done)]);
     assert_eq!((order.refunded_minor(), order.captured_minor()), (3_750, 3_750));
 
-    let mut too_much = world.objects("Order").await[0].clone();
-    assert!(too_much["id"].is_string());
-    too_much = world.refunds(&bought, "", 0, 0).await;
+    let mut too_much = world.refunds(&bought, "", 0, 0).await;
     too_much["financial_status"] = json!("partially_refunded");
     too_much["refunds"][0]["transactions"][0]["amount"] = json!("99.00");
     world.told(json!({})).await;
@@ -227,8 +225,7 @@ async fn an_edit_and_what_it_gives_back_are_booked_once_wherever_the_worker_died
         assert_eq!(world.receive(&world.delivery("orders/create", &order)).await.as_u16(), 200);
         world.settle().await;
         world.edits_to(&bought, 5).await;
-        let told = world.refunds(&bought, "", 0, 700).await;
-        let mut told = told;
+        let mut told = world.refunds(&bought, "", 0, 700).await;
         told["financial_status"] = json!("paid");
         assert_eq!(world.receive(&world.delivery("orders/updated", &told)).await.as_u16(), 200);
         dies(&world, &faults).await;
