@@ -68,6 +68,14 @@ impl LocalDynamo {
         self.execute("CreateTable", table_schema(name));
     }
 
+    /// The same without its stream, for many writes that nobody follows: the database numbers a record of the stream by
+    /// looking through all there are.
+    pub fn create_table_without_stream(&self, name: &str) {
+        let mut schema = table_schema(name);
+        schema["StreamSpecification"] = serde_json::json!({ "StreamEnabled": false });
+        self.execute("CreateTable", schema);
+    }
+
     /// A client that reaches this database directly and does not retry.
     #[must_use]
     pub fn client(&self) -> aws_sdk_dynamodb::Client {

@@ -36,7 +36,6 @@ pub use fixtures::{clock, recorded_event, rng, tenant};
 pub use kernel::ManualClock;
 pub use queues::{LocalQueues, Pumped, Waiting};
 pub use router::{Answer, FixedSecret, send};
-pub use schema::table_schema;
 pub use server::Server;
 pub use stream::{Delivered, GivenUp, Reason, StreamSimulator};
 pub use wire::Service;

@@ -5,8 +5,7 @@
 use serde_json::{Value, json};
 
 /// The `CreateTable` request of the table called `name`: what `template.yaml` declares, in API form.
-#[must_use]
-pub fn table_schema(name: &str) -> Value {
+pub(crate) fn table_schema(name: &str) -> Value {
     json!({
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",

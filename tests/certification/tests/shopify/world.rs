@@ -145,10 +145,7 @@ impl World {
     pub(crate) async fn with_bucket(maximum: u32, restore: u32) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
         let dynamo = LocalDynamo::with_clock(clock.clone());
-        // Nobody reads the stream here, and the embedded table numbers a record by looking through all there are.
-        let mut table = testkit::table_schema(TABLE);
-        table["StreamSpecification"] = json!({ "StreamEnabled": false });
-        dynamo.execute("CreateTable", table);
+        dynamo.create_table_without_stream(TABLE);
         let (network, drawer) = (Arc::new(Network::new()), Arc::new(Drawer::default()));
         let (uri, heard) = listen().await;
         let open = async |name: &str, tenant: &str| {

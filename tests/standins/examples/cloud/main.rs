@@ -36,7 +36,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn serve() -> anyhow::Result<()> {
     let dynamo = LocalDynamo::new();
-    dynamo.create_table(TABLE);
+    dynamo.create_table_without_stream(TABLE);
     let queues = LocalQueues::new(Arc::new(testkit::ManualClock::new(SystemClock.now())));
     let mut shop = shop::open(&dynamo).await?;
     let token_keys = access::rotated(&"none".to_owned().into(), SystemClock.now())?.context("there are keys now")?;
