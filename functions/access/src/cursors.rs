@@ -1,9 +1,8 @@
-//! Lists as they are asked for and shown: their cursors, signed.
+//! Lists as they are asked for and shown: their cursors are positions in the table, signed.
 
 use std::sync::Arc;
 
-use kernel::{CursorKey, TenantId};
-use secrecy::ExposeSecret;
+use kernel::TenantId;
 use table::Position;
 use web::secret::Secret;
 use web::{List, Page, Problem};
@@ -14,34 +13,31 @@ pub(crate) struct Cursors(pub(crate) Arc<dyn Secret>);
 impl Cursors {
     /// A list whose cursor can be opened and sealed.
     pub(crate) async fn open<F>(&self, list: List<F>, tenant: &TenantId) -> Result<Listing<F>, Problem> {
-        let secret = self.0.read().await.map_err(|error| Problem::unavailable(&*error))?;
-        let key = CursorKey::new(secret.expose_secret().as_bytes()).map_err(|error| Problem::internal(&error))?;
-        Ok(Listing { list, key, tenant: tenant.clone() })
+        list.open(&*self.0, tenant).await.map(Listing)
     }
 }
 
 /// A list as it was asked for.
-pub(crate) struct Listing<F> {
-    pub(crate) list: List<F>,
-    key: CursorKey,
-    tenant: TenantId,
-}
+pub(crate) struct Listing<F>(web::Listing<F>);
 
 impl<F> Listing<F> {
+    /// What is wanted of the list.
+    pub(crate) fn filter(&self) -> &F {
+        self.0.filter()
+    }
+
     /// Items on the page.
     pub(crate) fn limit(&self) -> usize {
-        usize::try_from(self.list.limit).unwrap_or(usize::MAX)
+        self.0.limit()
     }
 
     /// Where the page starts.
     pub(crate) fn start(&self) -> Result<Option<Position>, Problem> {
-        let bytes = self.list.start(&self.key, &self.tenant)?;
-        let position = bytes.map(|bytes| Position::from_bytes(&bytes)).transpose();
-        position.map_err(|error| Problem::bad_request("invalid_cursor").caused_by(&error))
+        self.0.start(Position::from_bytes)
     }
 
     /// The page as it is shown.
     pub(crate) fn page<T>(&self, items: Vec<T>, next: Option<&Position>) -> Page<T> {
-        self.list.page(&self.key, &self.tenant, items, next.map(Position::to_bytes).as_deref())
+        self.0.page(items, next.map(Position::to_bytes).as_deref())
     }
 }

@@ -12,13 +12,11 @@ pub(crate) mod views;
 use std::sync::Arc;
 
 use access::Role;
-use kernel::{CursorKey, TenantId};
+use kernel::TenantId;
 use sales::edits::Editor;
 use sales::{Order, OrderId, Sales};
-use secrecy::ExposeSecret;
-use table::Position;
 use web::secret::Secret;
-use web::{Caller, ETag, IfMatch, Json, List, Page, Problem, Roles};
+use web::{Caller, ETag, IfMatch, Json, List, Listing, Page, Problem, Roles};
 
 use views::SalesOrderView;
 
@@ -41,9 +39,7 @@ impl Api {
 
     /// A list as it was asked for, ready to be read.
     pub(crate) async fn listing<F>(&self, list: List<F>, tenant: &TenantId) -> Result<Listing<F>, Problem> {
-        let secret = self.cursor_secret.read().await.map_err(|error| Problem::unavailable(&*error))?;
-        let cursors = CursorKey::new(secret.expose_secret().as_bytes()).map_err(|error| Problem::internal(&error))?;
-        Ok(Listing { list, cursors, tenant: tenant.clone() })
+        list.open(&*self.cursor_secret, tenant).await
     }
 
     pub(crate) async fn order(&self, tenant: &TenantId, id: OrderId) -> Result<Order, Problem> {
@@ -78,48 +74,15 @@ pub(crate) fn editor<'a>(
     Editor { actor: &caller.principal, reason, seen, cause }
 }
 
-/// A list whose cursor can be opened and sealed.
-pub(crate) struct Listing<F> {
-    pub(crate) list: List<F>,
-    cursors: CursorKey,
-    tenant: TenantId,
-}
-
-impl<F> Listing<F> {
-    /// Where the page starts.
-    pub(crate) fn start(&self) -> Result<Option<Position>, Problem> {
-        let bytes = self.list.start(&self.cursors, &self.tenant)?;
-        let bad_cursor = |_| Problem::bad_request("invalid_cursor").detail("Start again without a cursor.");
-        bytes.map(|bytes| Position::from_bytes(&bytes)).transpose().map_err(bad_cursor)
-    }
-
-    /// The same for a list over several others.
-    pub(crate) fn below(&self) -> Result<Option<sales::lists::Below>, Problem> {
-        let bytes = self.list.start(&self.cursors, &self.tenant)?;
-        let bad_cursor = |_| Problem::bad_request("invalid_cursor").detail("Start again without a cursor.");
-        bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose().map_err(bad_cursor)
-    }
-
-    /// Items on it.
-    pub(crate) fn limit(&self) -> usize {
-        usize::try_from(self.list.limit).unwrap_or(usize::MAX)
-    }
-
-    /// The page as it is shown.
-    pub(crate) fn page<T>(&self, items: Vec<T>, next: Option<&[u8]>) -> Page<T> {
-        self.list.page(&self.cursors, &self.tenant, items, next)
-    }
-
-    /// A page of the table as it is shown.
-    pub(crate) fn shown<T, U>(
-        &self,
-        page: table::Page<T>,
-        show: impl Fn(T) -> Result<U, Problem>,
-    ) -> Result<Json<Page<U>>, Problem> {
-        let next = page.next.map(|next| next.to_bytes());
-        let items = page.items.into_iter().map(show).collect::<Result<_, _>>()?;
-        Ok(Json(self.page(items, next.as_deref())))
-    }
+/// A page of the table as it is shown.
+pub(crate) fn shown_page<F, T, U>(
+    listing: &Listing<F>,
+    page: table::Page<T>,
+    show: impl Fn(T) -> Result<U, Problem>,
+) -> Result<Json<Page<U>>, Problem> {
+    let next = page.next.map(|next| next.to_bytes());
+    let items = page.items.into_iter().map(show).collect::<Result<_, _>>()?;
+    Ok(Json(listing.page(items, next.as_deref())))
 }
 
 /// Who runs the store.

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use access::Role;
 use catalog::Catalog;
 use inventory::Inventory;
-use kernel::{Clock, CursorKey, TenantId};
+use kernel::{Clock, TenantId};
 use sales::Sales;
-use secrecy::ExposeSecret;
 use storefront::Registry;
 use table::Table;
 use web::secret::Secret;
-use web::{List, Page, Problem, Roles};
+use web::{List, Listing, Problem, Roles};
 
 /// The use cases behind the routes.
 pub struct Api {
@@ -40,33 +39,7 @@ impl Api {
 
     /// A list as it was asked for, ready to be read.
     pub(crate) async fn listing<F>(&self, list: List<F>, tenant: &TenantId) -> Result<Listing<F>, Problem> {
-        let secret = self.cursor_secret.read().await.map_err(|error| Problem::unavailable(&*error))?;
-        let cursors = CursorKey::new(secret.expose_secret().as_bytes()).map_err(|error| Problem::internal(&error))?;
-        Ok(Listing { list, cursors, tenant: tenant.clone() })
-    }
-}
-
-/// A list whose cursor can be opened and sealed.
-pub(crate) struct Listing<F> {
-    pub(crate) list: List<F>,
-    cursors: CursorKey,
-    tenant: TenantId,
-}
-
-impl<F> Listing<F> {
-    /// Where the page starts, as the use case gave it.
-    pub(crate) fn start(&self) -> Result<Option<Vec<u8>>, Problem> {
-        self.list.start(&self.cursors, &self.tenant)
-    }
-
-    /// Items on it.
-    pub(crate) fn limit(&self) -> usize {
-        usize::try_from(self.list.limit).unwrap_or(usize::MAX)
-    }
-
-    /// The page as it is shown.
-    pub(crate) fn page<T>(&self, items: Vec<T>, next: Option<&[u8]>) -> Page<T> {
-        self.list.page(&self.cursors, &self.tenant, items, next)
+        list.open(&*self.cursor_secret, tenant).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! `/store/v1/books`: the catalogue.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
@@ -128,8 +129,9 @@ async fn list(
     list: List<BookFilter>,
 ) -> Result<Json<Page<BookView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
-    let start = listing.start()?;
-    let found = match &listing.list.filter.q {
+    // The catalogue reads it itself.
+    let start = listing.start(|bytes| Ok::<_, Infallible>(bytes.to_vec()))?;
+    let found = match &listing.filter().q {
         None => api.catalog.list(&caller.tenant, listing.limit(), start.as_deref()).await,
         Some(q) => {
             let search = Search::parse(q).map_err(|error| {

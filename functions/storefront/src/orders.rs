@@ -155,18 +155,15 @@ async fn list(
     list: List<OrderFilter>,
 ) -> Result<Json<Page<OrderView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
-    let bad_cursor = || Problem::bad_request("invalid_cursor").detail("Start again without a cursor.");
-    let start = listing.start()?;
-    let wanted = wanted(&caller, listing.list.filter.status.as_deref())?;
+    let wanted = wanted(&caller, listing.filter().status.as_deref())?;
     let (orders, next) = if let Some(statuses) = wanted {
-        let below: Option<Below> =
-            start.map(|bytes| serde_json::from_slice(&bytes)).transpose().map_err(|_| bad_cursor())?;
+        let below: Option<Below> = listing.start(|bytes| serde_json::from_slice(bytes))?;
         let filter = Filter { statuses: &statuses, ..Filter::default() };
         let page = api.sales.search(&caller.tenant, &filter, below.as_ref(), listing.limit()).await;
         let (orders, next) = page.map_err(|error| problems::table(&error))?;
         (orders, next.and_then(|next| serde_json::to_vec(&next).ok()))
     } else {
-        let start = start.map(|bytes| Position::from_bytes(&bytes)).transpose().map_err(|_| bad_cursor())?;
+        let start = listing.start(Position::from_bytes)?;
         let page = api.sales.orders_of(&caller.tenant, &caller.principal, start, listing.limit()).await;
         let page = page.map_err(|error| problems::table(&error))?;
         (page.items, page.next.map(|next| next.to_bytes()))

@@ -11,7 +11,7 @@ use inventory::{Health, Level, Location, LocationId};
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use table::Position;
-use web::{Allowed, FieldError, Json, List, Page, PageParams, Path, Problem, Validation, Within};
+use web::{Allowed, BoxError, FieldError, Json, List, Page, PageParams, Path, Problem, Validation, Within};
 
 use crate::api::{Admins, Api, Services};
 use crate::problems;
@@ -174,6 +174,13 @@ struct Place {
     position: Option<Vec<u8>>,
 }
 
+impl Place {
+    fn read(bytes: &[u8]) -> Result<(LocationId, Option<Position>), BoxError> {
+        let Self { warehouse, position } = serde_json::from_slice(bytes)?;
+        Ok((warehouse, position.map(|bytes| Position::from_bytes(&bytes)).transpose()?))
+    }
+}
+
 /// The store's figures, by warehouse and ISBN. Of warehouses the caller may not see nothing is read.
 #[utoipa::path(get, path = "/store/v1/inventory", params(StockFilter, PageParams),
     responses((status = 200, body = Page<StockView>)))]
@@ -184,20 +191,15 @@ async fn stock(
 ) -> Result<Json<Page<StockView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     let all = api.registry.all(&caller.tenant).await.map_err(|error| problems::table(&error))?;
-    let wanted = &listing.list.filter.warehouse;
+    let wanted = &listing.filter().warehouse;
     let is_shown = |id: &LocationId| reach.contains(id.as_str()) && wanted.as_ref().is_none_or(|w| w == id.as_str());
     let names: Vec<LocationId> = all.by_id.into_keys().filter(is_shown).collect();
-    let bad_cursor = || Problem::bad_request("invalid_cursor").detail("Start again without a cursor.");
-    let place: Option<Place> = match listing.start()? {
-        Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|_| bad_cursor())?),
-        None => None,
-    };
-    let at = place.as_ref().map_or(0, |p| names.iter().position(|n| *n == p.warehouse).unwrap_or(names.len()));
+    let place = listing.start(Place::read)?;
+    let at = place.as_ref().map_or(0, |(p, _)| names.iter().position(|n| n == p).unwrap_or(names.len()));
     let Some(warehouse) = names.get(at) else {
         return Ok(Json(listing.page(Vec::new(), None)));
     };
-    let start = place.and_then(|p| p.position).map(|bytes| Position::from_bytes(&bytes)).transpose();
-    let start = start.map_err(|_| bad_cursor())?;
+    let start = place.and_then(|(_, position)| position);
     let page = api
         .inventory
         .levels(&caller.tenant, warehouse, start, listing.limit())

@@ -3,8 +3,8 @@
 use http::StatusCode;
 use inventory::told::Told;
 use inventory::{Refusal, StockError};
-use table::{InvalidPosition, TableError};
-use web::{FieldError, Problem};
+use table::TableError;
+use web::Problem;
 
 use crate::ship::ShipError;
 use crate::stock::AdjustError;
@@ -55,13 +55,6 @@ pub(crate) fn table(error: &TableError) -> Problem {
         | TableError::Corrupt { .. }
         | TableError::Rejected { .. } => Problem::internal(error),
     }
-}
-
-/// A cursor we signed, but of another version of this list.
-pub(crate) fn position(error: &InvalidPosition) -> Problem {
-    Problem::bad_request("invalid_cursor")
-        .error(FieldError::parameter("cursor", "invalid_cursor", error.to_string()))
-        .caused_by(error)
 }
 
 /// The health check's refusal: whoever asks needs to know that, not why.

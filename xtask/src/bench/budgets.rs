@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::report::Results;
-use super::statistics::ratio;
 use crate::project::Project;
 
 /// `tests/bench/budgets.json`. What it does not name has no budget.
@@ -107,7 +106,7 @@ impl Budgets {
                 check("kinds of calls over budget", Some(0.0), Some(f64::from(over)));
             }
             if let Some(budget) = budget.times_node {
-                let value = result.rates.node.map(|node| ratio(result.rates.ours.median, node.median));
+                let value = result.rates.times_node.map(|times| times.median);
                 let figure = "requests a CPU second, times Node's";
                 checks.push(Check { subject: (*name).to_owned(), figure, budget, value, at_least: true });
             }

@@ -52,7 +52,7 @@ pub(super) struct Cloud {
 impl Cloud {
     /// `wish` is one more argument: what else is to be in the table.
     pub(super) fn start(project: &Project, resources: &Resources, wish: Option<String>) -> anyhow::Result<Self> {
-        let program = project.target("debug/examples/cloud");
+        let program = project.target("quick/examples/cloud");
         let names = resources.topics.iter().map(|name| format!("topic:{name}"));
         let names = names.chain(resources.queues.iter().map(|name| format!("queue:{name}")));
         // Out of the way of the function, which is kept on the last processor.
@@ -74,6 +74,11 @@ impl Cloud {
         let mut answer = ureq::get(format!("{}/standin/usage", self.place.http)).call().context("no usage")?;
         let text = answer.body_mut().read_to_string().context("no usage")?;
         serde_json::from_str(&text).context("the usage cannot be read")
+    }
+
+    /// From now on the table answers each API as it did last.
+    pub(super) fn replay(&self) -> anyhow::Result<()> {
+        ureq::get(format!("{}/standin/replay", self.place.http)).call().context("no replay").map(drop)
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Every client of ours has a function of its own, as on Lambda. Functions, or the other shop, run on the last
 //! processor; tables, database and clients on the first, and their time is not counted on either side. So processor
-//! time per request compares the programs; throughput is bounded by what runs beside them (our table is a debug build
-//! of an emulator), and is told because it was asked for.
+//! time per request compares the programs; throughput is bounded by what runs beside them (our table is
+//! an emulator), and is told because it was asked for.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,9 +1,11 @@
-//! The measurements themselves, one fresh cloud and one fresh process each, so that none depends on another.
+//! The measurements themselves, one fresh cloud and one fresh process each, so that none depends on another. Only rates
+//! are of processes that stay, so that those that are compared can take turns.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
@@ -30,11 +32,10 @@ pub(super) struct Effort {
     pub(super) lengths: [usize; 2],
     /// Starts of each function.
     pub(super) starts: usize,
-    /// Rounds of a comparison, and of a rate without one.
-    pub(super) rounds: usize,
-    pub(super) lone_rounds: usize,
-    /// Invocations before a rate is measured, and while it is.
+    /// Invocations before a rate is measured; how often it is, and over how many. Few at a time, so that a comparison's
+    /// sides meet the same machine: other guests of the host make one second unlike the next.
     pub(super) warm_up: usize,
+    pub(super) rounds: usize,
     pub(super) requests: usize,
     /// Requests of a crowd, however many clients it has.
     pub(super) crowd: usize,
@@ -42,9 +43,9 @@ pub(super) struct Effort {
 
 impl Effort {
     pub(super) const WHOLE: Self =
-        Self { lengths: [21, 121], starts: 7, rounds: 5, lone_rounds: 3, warm_up: 300, requests: 2000, crowd: 960 };
+        Self { lengths: [21, 121], starts: 7, warm_up: 300, rounds: 12, requests: 200, crowd: 960 };
     pub(super) const QUICK: Self =
-        Self { lengths: [11, 31], starts: 3, rounds: 1, lone_rounds: 1, warm_up: 100, requests: 300, crowd: 192 };
+        Self { lengths: [11, 31], starts: 3, warm_up: 100, rounds: 5, requests: 60, crowd: 192 };
 
     /// A tenth of it for what is slow.
     fn of(self, case: &Case) -> Self {
@@ -85,6 +86,17 @@ pub(super) struct Operation {
 pub(super) enum Side {
     Ours,
     Node,
+}
+
+/// A function that has warmed up, with the cloud it works on.
+pub(super) struct Warm<'a> {
+    case: &'a Case,
+    function: Function,
+    cloud: Cloud,
+    /// What its first event was answered with.
+    first: Value,
+    /// The events it has had.
+    served: usize,
 }
 
 /// Everything measurements share.
@@ -290,21 +302,63 @@ impl Lab<'_> {
         })
     }
 
-    /// Requests a second of processor time, warm, everything the process does included.
-    pub(super) fn rate(&self, side: Side, case: &Case) -> anyhow::Result<f64> {
-        let Effort { warm_up, requests, .. } = self.effort.of(case);
-        let cloud = self.cloud(Some(case), warm_up + requests)?;
+    /// Starts a function and has it serve until it is warm. Where there is a peer, the table then gives its last answers
+    /// again: an emulated one takes milliseconds, in which the processor forgets a small program as it does a large one,
+    /// and what is compared are the programs.
+    pub(super) fn warm<'a>(&self, side: Side, case: &'a Case) -> anyhow::Result<Warm<'a>> {
+        let Effort { warm_up, rounds, requests, .. } = self.effort.of(case);
+        let mut cloud = self.cloud(Some(case), warm_up + rounds * requests)?;
+        if case.has_peer {
+            // The answers about one book fit all requests, which are about it.
+            cloud.place.books.truncate(1);
+        }
         let (mut function, _) = self.launch_side(side, case, &cloud)?.start()?;
         let first = self.run(&mut function, case, &cloud, 0..warm_up)?;
-        let before = function.cpu()?;
-        self.repeat(&mut function, case, &cloud, &first, warm_up..warm_up + requests)?;
-        let used: Duration = function.cpu()?.saturating_sub(before);
+        if case.has_peer {
+            cloud.replay()?;
+        }
+        Ok(Warm { case, function, cloud, first, served: warm_up })
+    }
+
+    /// Requests a second of processor time, everything the process does included. What the host took of the processor
+    /// meanwhile is charged to whoever ran, and taken off again.
+    pub(super) fn rate(&self, warm: &mut Warm<'_>) -> anyhow::Result<f64> {
+        let Effort { requests, .. } = self.effort.of(warm.case);
+        let numbers = warm.served..warm.served + requests;
+        let (before, stolen_before) = (warm.function.cpu()?, stolen()?);
+        self.repeat(&mut warm.function, warm.case, &warm.cloud, &warm.first, numbers)?;
+        let (after, stolen_after) = (warm.function.cpu()?, stolen()?);
+        let used = after.saturating_sub(before).saturating_sub(stolen_after.saturating_sub(stolen_before));
+        warm.served += requests;
         Ok(rate(u32::try_from(requests).unwrap_or(u32::MAX), used))
     }
 }
 
+/// Leaves the functions' processor to them: what feeds them stays on the first, as the cloud does.
+pub(super) fn make_room() -> anyhow::Result<()> {
+    if last_core().is_some() {
+        let process = std::process::id().to_string();
+        shell::read(Command::new("taskset").args(["--all-tasks", "--cpu-list", "--pid", "0", &process]))?;
+    }
+    Ok(())
+}
+
+/// How long the functions' processor was wanted and the host gave it to somebody else (proc(5), `steal`). Nothing where
+/// they have none to themselves.
+fn stolen() -> anyhow::Result<Duration> {
+    /// `USER_HZ`, the same on every Linux.
+    const TICK: Duration = Duration::from_millis(10);
+    let Some(core) = last_core() else { return Ok(Duration::ZERO) };
+    let text = fs::read_to_string("/proc/stat").context("this system counts no time")?;
+    let name = format!("cpu{core}");
+    let line = text.lines().find(|line| line.split(' ').next() == Some(&name)).context("the processor is gone")?;
+    let ticks: u32 = line.split(' ').nth(8).context("this system counts no steal")?.parse()?;
+    Ok(TICK * ticks)
+}
+
 /// The processor functions are kept on: the last, if there is more than one.
 pub(super) fn last_core() -> Option<usize> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    (cores > 1).then(|| cores - 1)
+    // As many as there were at first: once there is room, this process sees one.
+    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+    (*CORES > 1).then(|| *CORES - 1)
 }

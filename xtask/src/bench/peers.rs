@@ -25,8 +25,8 @@ pub(super) struct Rates {
     /// Ours over ours in the same round: what the machine's noise alone makes of a ratio.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) control: Option<Spread>,
-    /// The machine's load average over a minute, at the start of each round.
-    pub(super) load: Vec<f64>,
+    /// The machine's load average over a minute, before.
+    pub(super) load: f64,
 }
 
 /// Installs what the lock file names, and bundles the peer of each operation into one file.
@@ -55,18 +55,19 @@ pub(super) fn same_work(case: &Case, ours: &Operation, lab: &Lab<'_>) -> anyhow:
 
 /// Measures the rate of an operation, in as many rounds as the effort allows.
 pub(super) fn rates(case: &Case, lab: &Lab<'_>) -> anyhow::Result<Rates> {
-    let rounds = if case.has_peer { lab.effort.rounds } else { lab.effort.lone_rounds };
-    let (mut ours, mut node, mut times_node, mut control, mut load) = (vec![], vec![], vec![], vec![], vec![]);
-    for _ in 0..rounds {
-        load.push(load_average()?);
-        let first = lab.rate(Side::Ours, case)?;
+    let load = load_average()?;
+    let (mut ours, mut node, mut times_node, mut control) = (vec![], vec![], vec![], vec![]);
+    let mut us = lab.warm(Side::Ours, case)?;
+    let mut peer = if case.has_peer { Some(lab.warm(Side::Node, case)?) } else { None };
+    for _ in 0..lab.effort.rounds {
+        let first = lab.rate(&mut us)?;
         ours.push(first);
-        if case.has_peer {
-            let peer = lab.rate(Side::Node, case)?;
-            let second = lab.rate(Side::Ours, case)?;
-            node.push(peer);
+        if let Some(peer) = &mut peer {
+            let theirs = lab.rate(peer)?;
+            let second = lab.rate(&mut us)?;
+            node.push(theirs);
             ours.push(second);
-            times_node.push(ratio(f64::midpoint(first, second), peer));
+            times_node.push(ratio(f64::midpoint(first, second), theirs));
             control.push(ratio(second, first));
         }
     }

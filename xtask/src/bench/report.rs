@@ -133,9 +133,8 @@ impl Results {
         }
         let Prices { region, as_of, .. } = prices;
         writeln!(out, "\nPrices of {region}, {as_of}. Rates: median (least to most), of one processor's time.")?;
-        let loads: Vec<String> =
-            self.operations.values().flat_map(|result| &result.rates.load).map(|load| format!("{load:.1}")).collect();
-        writeln!(out, "Load averages while rates were measured: {}.", loads.join(" "))
+        let loads: Vec<String> = self.operations.values().map(|result| format!("{:.1}", result.rates.load)).collect();
+        writeln!(out, "Load averages before rates were measured: {}.", loads.join(" "))
     }
 }
 

@@ -183,7 +183,7 @@ pub(super) async fn audit(
 ) -> Result<Json<Page<AuditEntry>>, Problem> {
     let listing = api.cursors.open(list, &caller.tenant).await?;
     let (limit, start) = (listing.limit(), listing.start()?);
-    let page = match (&listing.list.filter.day, &listing.list.filter.subject) {
+    let page = match (&listing.filter().day, &listing.filter().subject) {
         (Some(day), None) => api.trail.day(&caller.tenant, day, limit, start).await,
         (None, Some(subject)) => api.trail.subject(&caller.tenant, subject, limit, start).await,
         (Some(_), Some(_)) | (None, None) => {

@@ -11,9 +11,10 @@ use kernel::Timestamp;
 use sales::OrderId;
 use sales::notes::{Audience, FileId, NewNote, Note, NoteId};
 use serde::{Deserialize, Serialize};
+use table::Position;
 use web::{Allowed, IdempotencyKey, Json, List, NoFilter, Page, PageParams, Path, Problem, RequestMeta};
 
-use super::{Api, Staff, problems};
+use super::{Api, Staff, problems, shown_page};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(write, list))]
@@ -92,6 +93,6 @@ async fn list(
 ) -> Result<Json<Page<NoteView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     api.order(&caller.tenant, id).await?;
-    let page = api.sales.notes_of(&caller.tenant, id, listing.start()?, listing.limit()).await;
-    listing.shown(page.map_err(|error| problems::table(&error))?, |note| Ok(NoteView::from(note)))
+    let page = api.sales.notes_of(&caller.tenant, id, listing.start(Position::from_bytes)?, listing.limit()).await;
+    shown_page(&listing, page.map_err(|error| problems::table(&error))?, |note| Ok(NoteView::from(note)))
 }

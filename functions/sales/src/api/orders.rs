@@ -16,11 +16,12 @@ use sales::order::{Hold, holds};
 use sales::payment::RefundState;
 use sales::{Order, OrderId, OrderStatus, Placed, Sales, ShipmentId};
 use serde::Deserialize;
+use table::Position;
 use web::{Allowed, ETag, FieldError, IfMatch, Json, List, Page, PageParams, Path, Problem, RequestMeta, Within};
 
 use super::input::{NewAddress, NewLine, NewSalesOrder, Units, reason, units};
 use super::views::{SaleView, SalesOrderView, StepView};
-use super::{Admins, Api, Staff, editor, problems, shown};
+use super::{Admins, Api, Staff, editor, problems, shown, shown_page};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(take_in, list, get_one, change, handle, refund, confirm_refund, judge, timeline, sales_list))]
@@ -98,7 +99,7 @@ async fn list(
     list: List<OrderFilter>,
 ) -> Result<Json<Page<SalesOrderView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
-    let asked = &listing.list.filter;
+    let asked = listing.filter();
     let is_own = asked.external_id.is_none() && asked.location.as_deref().is_some_and(|at| reach.contains(at));
     if !is_own && !reach.is_everywhere() {
         return Err(Problem::forbidden().detail("You may list the orders of your own locations: give `location`."));
@@ -120,7 +121,7 @@ async fn list(
         let found = api.sales.order(&caller.tenant, id).await.map_err(|error| problems::table(&error))?;
         (found.into_iter().filter(|order| filter.matches(order)).collect(), None)
     } else {
-        let below = listing.below()?;
+        let below = listing.start(|bytes| serde_json::from_slice(bytes))?;
         let page = api.sales.search(&caller.tenant, &filter, below.as_ref(), listing.limit()).await;
         page.map_err(|error| problems::table(&error))?
     };
@@ -390,8 +391,8 @@ async fn timeline(
 ) -> Result<Json<Page<StepView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
     api.order(&caller.tenant, id).await?;
-    let page = api.sales.timeline(&caller.tenant, id, listing.start()?, listing.limit()).await;
-    listing.shown(page.map_err(|error| problems::table(&error))?, |entry| Ok(StepView::from(entry)))
+    let page = api.sales.timeline(&caller.tenant, id, listing.start(Position::from_bytes)?, listing.limit()).await;
+    shown_page(&listing, page.map_err(|error| problems::table(&error))?, |entry| Ok(StepView::from(entry)))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -415,9 +416,10 @@ async fn sales_list(
     list: List<SaleFilter>,
 ) -> Result<Json<Page<SaleView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
-    let filter = &listing.list.filter;
+    let filter = listing.filter();
     let company = filter.company.as_deref().unwrap_or(sales::order::MAIN_COMPANY);
     let span = Span { from: filter.from, to: filter.to };
-    let page = api.sales.sales(&caller.tenant, company, span, listing.start()?, listing.limit()).await;
-    listing.shown(page.map_err(|error| problems::table(&error))?, |sale| Ok(SaleView::from(sale)))
+    let page =
+        api.sales.sales(&caller.tenant, company, span, listing.start(Position::from_bytes)?, listing.limit()).await;
+    shown_page(&listing, page.map_err(|error| problems::table(&error))?, |sale| Ok(SaleView::from(sale)))
 }

@@ -9,11 +9,12 @@ use sales::OrderId;
 use sales::people::Dossier;
 use serde::Serialize;
 use serde_json::Value;
+use table::Position;
 use web::{Allowed, Json, List, NoFilter, Page, PageParams, Path, Problem, RequestMeta};
 
 use super::notes::NoteView;
 use super::views::{SalesOrderView, StepView};
-use super::{Admins, Api, problems};
+use super::{Admins, Api, problems, shown_page};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(export, erase))]
@@ -46,8 +47,12 @@ async fn export(
     list: List<NoFilter>,
 ) -> Result<Json<Page<DossierView>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
-    let page = api.sales.export(&caller.tenant, &customer, listing.start()?).await.map_err(problems::change)?;
-    listing.shown(page, |dossier: Dossier| {
+    let page = api
+        .sales
+        .export(&caller.tenant, &customer, listing.start(Position::from_bytes)?)
+        .await
+        .map_err(problems::change)?;
+    shown_page(&listing, page, |dossier: Dossier| {
         let addresses = dossier.addresses.iter().map(serde_json::to_value).collect::<Result<_, _>>();
         Ok(DossierView {
             order: SalesOrderView::try_from(&dossier.order).map_err(|error| Problem::internal(&error))?,

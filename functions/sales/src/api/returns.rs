@@ -10,11 +10,12 @@ use sales::order::returning::Finding;
 use sales::returns::{ReturnEvent, ReturnState};
 use sales::{Order, OrderId};
 use serde::{Deserialize, Serialize};
+use table::Position;
 use web::{Allowed, ETag, FieldError, IfMatch, Json, List, Page, PageParams, Path, Problem, RequestMeta};
 
 use super::input::{NewLine, Units, reason, units};
 use super::views::{ReturnView, SalesOrderView, returns_of};
-use super::{Api, Staff, editor, problems, shown};
+use super::{Api, Staff, editor, problems, shown, shown_page};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(request, list, act))]
@@ -86,13 +87,16 @@ async fn list(
     list: List<ReturnFilter>,
 ) -> Result<Json<Page<Returned>>, Problem> {
     let listing = api.listing(list, &caller.tenant).await?;
-    let status = listing.list.filter.status.as_deref().unwrap_or(ReturnState::Requested.as_str());
+    let status = listing.filter().status.as_deref().unwrap_or(ReturnState::Requested.as_str());
     let status: ReturnState = status.parse().map_err(|_| {
         Problem::invalid(vec![FieldError::parameter("status", "invalid_status", "is not the status of a return")])
     })?;
-    let page = api.sales.orders_with_return(&caller.tenant, status, listing.start()?, listing.limit()).await;
+    let page = api
+        .sales
+        .orders_with_return(&caller.tenant, status, listing.start(Position::from_bytes)?, listing.limit())
+        .await;
     let view = |order: Order| Ok(Returned { order_id: order.id, returns: returns_of(&order) });
-    listing.shown(page.map_err(|error| problems::table(&error))?, view)
+    shown_page(&listing, page.map_err(|error| problems::table(&error))?, view)
 }
 
 /// What is done to a return.

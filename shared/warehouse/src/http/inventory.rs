@@ -10,10 +10,11 @@ use axum::routing::{get, post};
 use http::StatusCode;
 use kernel::{Isbn, Timestamp};
 use serde::{Deserialize, Serialize};
+use table::Position;
 use web::{Allowed, FieldError, IdempotencyKey, Json, List, NoFilter, Page, PageParams, Path, Problem, RequestMeta};
 
 use super::input::{invalid_text, out_of_range, parse_isbn, repeated};
-use super::lists::Listing;
+use super::lists::shown;
 use super::{Api, Name, NameAndIsbn, Staff, StaffOrServices, sku};
 use crate::problem;
 use crate::shipment::QUANTITIES;
@@ -68,10 +69,9 @@ async fn list(
     Allowed { 0: caller, .. }: Allowed<StaffOrServices>,
     list: List<NoFilter>,
 ) -> Result<Json<Page<Row>>, Problem> {
-    let tenant = caller.tenant.clone();
-    let list = Listing::new(list, &api, caller).await?;
-    let levels = api.warehouse.levels(&tenant, list.start()?, list.limit()).await;
-    Ok(Json(list.page(levels.map_err(|error| problem::table(&error))?)))
+    let list = list.open(&*api.cursor_secret, &caller.tenant).await?;
+    let levels = api.warehouse.levels(&caller.tenant, list.start(Position::from_bytes)?, list.limit()).await;
+    Ok(Json(shown(&list, levels.map_err(|error| problem::table(&error))?)))
 }
 
 /// One row.
@@ -373,8 +373,8 @@ async fn ledger(
     Path(isbn): Path<Isbn>,
     list: List<NoFilter>,
 ) -> Result<Json<Page<EntryView>>, Problem> {
-    let tenant = caller.tenant.clone();
-    let list = Listing::new(list, &api, caller).await?;
-    let entries = api.warehouse.ledger(&tenant, &sku(isbn), list.start()?, list.limit()).await;
-    Ok(Json(list.page(entries.map_err(|error| problem::table(&error))?)))
+    let list = list.open(&*api.cursor_secret, &caller.tenant).await?;
+    let entries =
+        api.warehouse.ledger(&caller.tenant, &sku(isbn), list.start(Position::from_bytes)?, list.limit()).await;
+    Ok(Json(shown(&list, entries.map_err(|error| problem::table(&error))?)))
 }

@@ -10,10 +10,11 @@ use axum::routing::get;
 use http::StatusCode;
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
+use table::Position;
 use web::{Allowed, FieldError, Json, List, NoFilter, Page, PageParams, Path, Problem, RequestMeta};
 
 use super::input::{invalid_text, out_of_range, parse_isbn, repeated};
-use super::lists::Listing;
+use super::lists::shown;
 use super::{Api, Name, Staff, TheStore};
 use crate::problem;
 use crate::ship::Shipped;
@@ -195,10 +196,9 @@ async fn list(
     Allowed { 0: caller, .. }: Allowed<Staff>,
     list: List<NoFilter>,
 ) -> Result<Json<Page<ShipmentView>>, Problem> {
-    let tenant = caller.tenant.clone();
-    let list = Listing::new(list, &api, caller).await?;
-    let shipments = api.warehouse.shipments(&tenant, list.start()?, list.limit()).await;
-    Ok(Json(list.page(shipments.map_err(|error| problem::table(&error))?)))
+    let list = list.open(&*api.cursor_secret, &caller.tenant).await?;
+    let shipments = api.warehouse.shipments(&caller.tenant, list.start(Position::from_bytes)?, list.limit()).await;
+    Ok(Json(shown(&list, shipments.map_err(|error| problem::table(&error))?)))
 }
 
 /// An entry of the log.

@@ -15,8 +15,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use testkit::FaultInjector;
 
 type Bytes = axum::body::Bytes;
@@ -43,6 +44,14 @@ struct Inner {
     url: String,
     client: Client<HttpConnector, Full<Bytes>>,
     usage: Mutex<Usage>,
+    kept: Mutex<Kept>,
+}
+
+/// The last answer of each API, and whether it is the answer from now on.
+#[derive(Default)]
+struct Kept {
+    answers: HashMap<String, (HeaderMap, Bytes)>,
+    is_replayed: bool,
 }
 
 impl Front {
@@ -57,8 +66,8 @@ impl Front {
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let (table, messages) = (table.to_owned(), messages.to_owned());
-        let usage = Mutex::default();
-        Self(Arc::new(Inner { table, messages, records, payment_key, token_keys, url, client, usage }))
+        let (usage, kept) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { table, messages, records, payment_key, token_keys, url, client, usage, kept }))
     }
 
     pub(crate) async fn serve<L: Listener<Addr: Debug>>(self, listener: L) {
@@ -72,8 +81,23 @@ impl Front {
         self.0.records.iter().for_each(FaultInjector::forget);
     }
 
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn replayed(&self, target: &str) -> Option<Response> {
+        let kept = self.kept();
+        let (head, body) = kept.answers.get(target).filter(|_| kept.is_replayed)?;
+        let mut response = Response::new(Body::from(body.clone()));
+        *response.headers_mut() = head.clone();
+        Some(response)
+    }
+
     async fn pass_on(&self, head: &HeaderMap, body: Bytes) -> anyhow::Result<Response> {
         let target = head.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        if let Some(response) = self.replayed(target) {
+            return Ok(response);
+        }
         let (service, api) = target.split_once('.').unwrap_or_default();
         let request: Value = serde_json::from_slice(&body).unwrap_or_default();
         if service == "secretsmanager" {
@@ -87,20 +111,21 @@ impl Front {
         let mut forward = http::Request::post(uri).body(Full::new(body))?;
         *forward.headers_mut() = head.clone();
         forward.headers_mut().remove(HOST);
-        let (answer_head, answer) = self.0.client.request(forward).await?.into_parts();
-        let bytes = answer.collect().await?.to_bytes();
+        let (mut answer_head, answer) = self.0.client.request(forward).await?.into_parts();
+        let mut bytes = answer.collect().await?.to_bytes();
         let mut answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         self.count(action.as_deref().filter(|_| service.is_empty()).unwrap_or(api), &request, &answer);
 
-        let kind = answer_head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         // The table always reports what it consumed; on AWS it does so when asked.
         if let (true, None, Some(fields)) = (is_table, request.get("ReturnConsumedCapacity"), answer.as_object_mut()) {
             fields.remove("ConsumedCapacity");
-            return respond(answer_head.status, kind, answer.to_string());
+            bytes = answer.to_string().into();
         }
-        let mut response = Response::from_parts(answer_head, Body::from(bytes));
-        response.headers_mut().remove(CONTENT_LENGTH);
-        Ok(response)
+        answer_head.headers.remove(CONTENT_LENGTH);
+        if is_table && answer_head.status.is_success() {
+            self.kept().answers.insert(target.to_owned(), (answer_head.headers.clone(), bytes.clone()));
+        }
+        Ok(Response::from_parts(answer_head, Body::from(bytes)))
     }
 
     /// Secrets are what the template says they are: services have two, everything else is one text.
@@ -127,6 +152,10 @@ async fn answer(State(front): State<Front>, request: Request) -> Response {
         if head.uri.path() == "/standin/usage" {
             let usage = front.0.usage.lock().unwrap_or_else(PoisonError::into_inner).to_json();
             return respond(StatusCode::OK, "application/json", usage.to_string());
+        }
+        if head.uri.path() == "/standin/replay" {
+            front.kept().is_replayed = true;
+            return respond(StatusCode::OK, "application/json", "{}".to_owned());
         }
         // What a gateway passes on: one book, so that what is measured is the gateway.
         if head.uri.path().starts_with("/store/v1/books/") {
