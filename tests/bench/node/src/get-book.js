@@ -17,9 +17,9 @@ async function healthy(tenant) {
   return recent.healthy;
 }
 
-serve("get-book", async (event) => {
-  const { tenant } = caller(event, "CUSTOMER", "STORE_ADMIN");
-  const id = event.rawPath.split("/").at(-1);
+serve("get-book", "get", "/store/v1/books/:id", async (request) => {
+  const { tenant } = caller(request, "CUSTOMER", "STORE_ADMIN");
+  const { id } = request.params;
   const sku = isbnOf(id);
   if (sku === undefined) throw new Problem(404, "not_found");
   const levels = (await healthy(tenant)).map((location) => levelKey(tenant, location, sku));

@@ -1,6 +1,11 @@
-// Lambda's runtime loop, as small as it can be: next event, handler, answer. One log line an invocation.
+// One route of an Express application on Lambda, the way it is usually put there, and Lambda's runtime loop as small as
+// it can be: next event, application, answer. One log line an invocation.
 
 import http from "node:http";
+import express from "express";
+import serverless from "serverless-http";
+
+const MAX_BYTES = 1 << 20;
 
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -26,11 +31,37 @@ export class Problem extends Error {
     Object.assign(this, { status, code, errors });
   }
 
-  answer(requestId) {
+  body(requestId) {
     const { status, code, errors } = this;
-    const body = JSON.stringify({ type: "about:blank", status, code, requestId, errors });
-    return { statusCode: status, headers: { "content-type": "application/problem+json" }, body, isBase64Encoded: false };
+    return JSON.stringify({ type: "about:blank", status, code, requestId, errors });
   }
+}
+
+/** What is wrong with a body that could not be parsed, as Express names it. */
+const REFUSALS = new Map([
+  ["entity.too.large", new Problem(413, "payload_too_large")],
+  ["entity.parse.failed", new Problem(400, "malformed_json")],
+]);
+
+function application(method, path, handler) {
+  const app = express();
+  app.disable("x-powered-by").disable("etag");
+  app.use(express.json({ limit: MAX_BYTES }));
+  app[method](path, async (request, response) => {
+    const { status, headers, body } = await handler(request, request.apiGateway.context.requestId);
+    response.status(status).set(headers).send(JSON.stringify(body));
+  });
+  app.use((request, response) => {
+    throw new Problem(404, "not_found");
+  });
+  app.use((error, request, response, next) => {
+    const known = error instanceof Problem ? error : REFUSALS.get(error.type);
+    if (!known) process.stderr.write(`${error.stack}\n`);
+    const problem = known ?? new Problem(500, "internal");
+    response.status(problem.status).set("content-type", "application/problem+json");
+    response.send(problem.body(request.apiGateway.context.requestId));
+  });
+  return serverless(app);
 }
 
 function log(operation, answer, requestId, tenant, start) {
@@ -56,39 +87,28 @@ function log(operation, answer, requestId, tenant, start) {
 }
 
 /** Serves events until the process is ended. */
-export async function serve(operation, handler) {
+export async function serve(operation, method, path, handler) {
+  const app = application(method, path, handler);
   for (;;) {
     const next = await exchange("GET", "invocation/next");
     const requestId = next.headers["lambda-runtime-aws-request-id"];
     const start = Date.now();
     const event = JSON.parse(next.body);
-    let answer;
-    try {
-      answer = await handler(event, requestId);
-    } catch (error) {
-      const problem = error instanceof Problem ? error : new Problem(500, "internal");
-      if (problem !== error) process.stderr.write(`${error.stack}\n`);
-      answer = problem.answer(requestId);
-    }
+    const answer = await app(event, { requestId });
     log(operation, answer, requestId, event.requestContext?.authorizer?.lambda?.tenant, start);
     await exchange("POST", `invocation/${requestId}/response`, JSON.stringify(answer));
   }
 }
 
 /** Who calls, as the authorizer said, if the role may. */
-export function caller(event, ...roles) {
-  const { principal, role, tenant } = event.requestContext?.authorizer?.lambda ?? {};
+export function caller(request, ...roles) {
+  const { principal, role, tenant } = request.apiGateway.event.requestContext?.authorizer?.lambda ?? {};
   if (!principal || !role || !tenant) throw new Problem(401, "unauthenticated");
   if (!roles.includes(role)) throw new Problem(403, "forbidden");
   return { principal, tenant };
 }
 
-export function json(statusCode, body, headers = {}) {
+export function json(status, body, headers = {}) {
   const security = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
-  return {
-    statusCode,
-    headers: { "content-type": "application/json", etag: `"${body.version}"`, ...security, ...headers },
-    body: JSON.stringify(body),
-    isBase64Encoded: false,
-  };
+  return { status, headers: { "content-type": "application/json", etag: `"${body.version}"`, ...security, ...headers }, body };
 }

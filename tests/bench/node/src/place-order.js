@@ -91,14 +91,14 @@ function placedBefore(item, request) {
   return { id: item.id, customer: item.c, currency: item.cu, placedMs: item.at, method: item.p.m, token: item.p.t, lines, parcels };
 }
 
-serve("place-order", async (event, requestId) => {
-  const { principal, tenant } = caller(event, "CUSTOMER");
-  const request = read(event);
+serve("place-order", "post", "/store/v1/orders", async (asked, requestId) => {
+  const { principal, tenant } = caller(asked, "CUSTOMER");
+  const request = read(asked);
   const hash = createHash("sha256");
   for (const { bookId, quantity } of request.lines) hash.update(`${bookId} ${quantity} `);
   const fingerprint = hash.update(`${request.method} ${request.token}`).digest("hex").slice(0, 32);
   const id = request.key === undefined ? fresh("ord") : derive("ord", tenant, principal, request.key);
-  const cause = { requestId, traceparent: event.headers?.traceparent };
+  const cause = { requestId, traceparent: asked.get("traceparent") };
   const found = await find(tenant, id, request.lines);
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     if (found.existing) {

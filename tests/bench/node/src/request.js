@@ -5,7 +5,6 @@ import { Problem } from "./lambda.js";
 
 const MAX_LINES = 20;
 const MAX_QUANTITY = 1000;
-const MAX_BYTES = 1 << 20;
 
 function fields(value, pointer, known, errors) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -17,24 +16,13 @@ function fields(value, pointer, known, errors) {
   return value;
 }
 
-function body(event) {
-  const type = event.headers?.["content-type"] ?? "";
-  if (type.split(";")[0].trim().toLowerCase() !== "application/json") throw new Problem(415, "unsupported_media_type");
-  const text = event.isBase64Encoded ? Buffer.from(event.body ?? "", "base64").toString() : (event.body ?? "");
-  if (Buffer.byteLength(text) > MAX_BYTES) throw new Problem(413, "payload_too_large");
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Problem(400, "malformed_json");
-  }
-}
-
 /** The order that is asked for. */
-export function read(event) {
+export function read(request) {
+  if (!request.is("application/json")) throw new Problem(415, "unsupported_media_type");
   const errors = [];
-  const key = event.headers?.["idempotency-key"];
+  const key = request.get("idempotency-key");
   if (key !== undefined && !/^[!-~]{1,128}$/.test(key)) errors.push({ parameter: "Idempotency-Key", code: "invalid_value" });
-  const order = fields(body(event), "", ["items", "payment"], errors);
+  const order = fields(request.body, "", ["items", "payment"], errors);
   const payment = fields(order.payment, "/payment", ["method", "token"], errors);
   if (payment.method !== "card") errors.push({ pointer: "/payment/method", code: "unknown_method" });
   if (!/^[A-Za-z0-9_-]{1,200}$/.test(payment.token ?? "")) errors.push({ pointer: "/payment/token", code: "invalid_token" });
