@@ -320,15 +320,13 @@ impl Lab<'_> {
         Ok(Warm { case, function, cloud, first, served: warm_up })
     }
 
-    /// Requests a second of processor time, everything the process does included. What the host took of the processor
-    /// meanwhile is charged to whoever ran, and taken off again.
+    /// Requests a second of processor time, everything the process does included.
     pub(super) fn rate(&self, warm: &mut Warm<'_>) -> anyhow::Result<f64> {
         let Effort { requests, .. } = self.effort.of(warm.case);
         let numbers = warm.served..warm.served + requests;
-        let (before, stolen_before) = (warm.function.cpu()?, stolen()?);
+        let before = warm.function.cpu()?;
         self.repeat(&mut warm.function, warm.case, &warm.cloud, &warm.first, numbers)?;
-        let (after, stolen_after) = (warm.function.cpu()?, stolen()?);
-        let used = after.saturating_sub(before).saturating_sub(stolen_after.saturating_sub(stolen_before));
+        let used: Duration = warm.function.cpu()?.saturating_sub(before);
         warm.served += requests;
         Ok(rate(u32::try_from(requests).unwrap_or(u32::MAX), used))
     }
@@ -341,19 +339,6 @@ pub(super) fn make_room() -> anyhow::Result<()> {
         shell::read(Command::new("taskset").args(["--all-tasks", "--cpu-list", "--pid", "0", &process]))?;
     }
     Ok(())
-}
-
-/// How long the functions' processor was wanted and the host gave it to somebody else (proc(5), `steal`). Nothing where
-/// they have none to themselves.
-fn stolen() -> anyhow::Result<Duration> {
-    /// `USER_HZ`, the same on every Linux.
-    const TICK: Duration = Duration::from_millis(10);
-    let Some(core) = last_core() else { return Ok(Duration::ZERO) };
-    let text = fs::read_to_string("/proc/stat").context("this system counts no time")?;
-    let name = format!("cpu{core}");
-    let line = text.lines().find(|line| line.split(' ').next() == Some(&name)).context("the processor is gone")?;
-    let ticks: u32 = line.split(' ').nth(8).context("this system counts no steal")?.parse()?;
-    Ok(TICK * ticks)
 }
 
 /// The processor functions are kept on: the last, if there is more than one.
