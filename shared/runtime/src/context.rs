@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_runtime::invocation_id::InvocationIdInterceptor;
-use aws_runtime::recursion_detection::RecursionDetectionInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::user_agent::UserAgentInterceptor;
+use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeSerializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_interceptor, dyn_dispatch_hint};
@@ -80,8 +80,8 @@ impl Context {
 
     /// The table's client; `table::Table` wants it.
     pub fn dynamodb(&self) -> Result<aws_sdk_dynamodb::Client, InitError> {
-        let sdk = self.sdk()?;
-        Ok(self.dynamodb.get_or_init(|| table_client(sdk)).clone())
+        let (sdk, surroundings) = (self.sdk()?, self.surroundings()?);
+        Ok(self.dynamodb.get_or_init(|| table_client(sdk, surroundings.url("dynamodb"))).clone())
     }
 
     /// The topics' client; ask once and keep it.
@@ -159,14 +159,26 @@ impl Context {
 
 /// Its calls are most of what there is, so they are signed at less cost than the SDK's signer's, and do not tell every time
 /// what they were compiled with and how often they were tried.
-fn table_client(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    let config =
-        aws_sdk_dynamodb::config::Builder::from(sdk).push_auth_scheme(Scheme::default()).interceptor(Anonymous);
+fn table_client(sdk: &SdkConfig, url: String) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(sdk)
+        .push_auth_scheme(Scheme::default())
+        .interceptor(Anonymous)
+        .endpoint_resolver(OnePlace(Endpoint::builder().url(url).build()));
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
+/// The service does not move while the process lives; the SDK would follow its rules to it anew for each call.
+#[derive(Debug)]
+struct OnePlace(Endpoint);
+
+impl ResolveEndpoint for OnePlace {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(self.0.clone()))
+    }
+}
+
 /// Leaves out what the SDK tells of itself, made anew for each call: `x-amz-user-agent` (operating system, compiler and
-/// crates), `amz-sdk-invocation-id`, `amz-sdk-request` (number of the try) and `x-amzn-trace-id`, which no table hands on.
+/// crates), `amz-sdk-invocation-id` and `amz-sdk-request` (number of the try).
 #[derive(Debug)]
 struct Anonymous;
 
@@ -186,14 +198,16 @@ impl Intercept for Anonymous {
             .interceptor_state()
             .store_put(disable_interceptor::<UserAgentInterceptor>(WHY))
             .store_put(disable_interceptor::<InvocationIdInterceptor>(WHY))
-            .store_put(disable_interceptor::<RequestInfoInterceptor>(WHY))
-            .store_put(disable_interceptor::<RecursionDetectionInterceptor>(WHY));
+            .store_put(disable_interceptor::<RequestInfoInterceptor>(WHY));
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
     use super::*;
     use crate::settings;
 
@@ -222,5 +236,24 @@ mod tests {
         context.sqs().unwrap();
         let _ = context.transport(Roots::Amazon);
         assert!(context.amazon.get().is_some() && context.public.get().is_none());
+    }
+    #[tokio::test]
+    async fn a_call_of_the_table_goes_to_its_one_place_and_tells_little() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let peer = std::thread::spawn(move || {
+            let mut socket = listener.accept().unwrap().0;
+            let mut sent = [0; 4096];
+            let read = socket.read(&mut sent).unwrap();
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+            String::from_utf8_lossy(&sent[..read]).to_lowercase()
+        });
+        let context = Context::new(|name| (name != "AWS_ENDPOINT_URL").then(|| "x".to_owned()));
+        table_client(context.sdk().unwrap(), url).list_tables().send().await.unwrap();
+        let sent = peer.join().unwrap();
+        assert!(sent.contains("x-amz-target: dynamodb_20120810.listtables"), "{sent}");
+        for told in ["x-amz-user-agent", "amz-sdk-invocation-id", "amz-sdk-request"] {
+            assert!(!sent.contains(told), "{sent}");
+        }
     }
 }
