@@ -20,6 +20,7 @@ mod ledger;
 mod measure;
 mod peers;
 mod prices;
+mod processor;
 mod report;
 mod runtime_api;
 mod statistics;
@@ -69,7 +70,7 @@ impl Bench {
         if binaries.iter().flat_map(|binary| cases_of(binary)).any(|case| case.has_peer) {
             step("bundle the peer", |step| peers::bundle(&project, step))?;
         }
-        measure::make_room()?;
+        let _room = processor::make_room()?;
         let effort = if self.quick { Effort::QUICK } else { Effort::WHOLE };
         let (resources, recorded) = (Resources::read(&project)?, Recorded::read(&project)?);
         let lab = Lab { project: &project, resources, recorded, effort };

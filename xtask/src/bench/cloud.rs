@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
 use super::environment::Resources;
-use super::function;
+use super::processor;
 use crate::project::Project;
 
 /// Where everything is.
@@ -56,7 +56,7 @@ impl Cloud {
         let names = resources.topics.iter().map(|name| format!("topic:{name}"));
         let names = names.chain(resources.queues.iter().map(|name| format!("queue:{name}")));
         // Out of the way of the function, which is kept on the last processor.
-        let mut child = function::on_core(Some(0), &program)
+        let mut child = processor::on_core(Some(0), &program)
             .args(names.chain(wish))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

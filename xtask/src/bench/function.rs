@@ -167,14 +167,6 @@ pub(super) fn cpu(process: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// A program that is kept on a processor, if there is a choice.
-pub(super) fn on_core(core: Option<usize>, program: &Path) -> Command {
-    let Some(core) = core else { return Command::new(program) };
-    let mut command = Command::new("taskset");
-    command.args(["--cpu-list", &core.to_string()]).arg(program);
-    command
-}
-
 /// Keeps the beginning of what is logged, and counts all of it.
 fn drain(mut output: impl Read + Send + 'static, mut log: fs::File, count: Arc<AtomicU64>) {
     const KEPT: u64 = 1 << 20;

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::LazyLock;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -18,6 +16,7 @@ use super::cases::{Case, Events, Needs, Recorded, body};
 use super::cloud::{self, Cloud, Usage};
 use super::environment::Resources;
 use super::function::{Function, Launch};
+use super::processor::last_core;
 use super::statistics::{Spread, each, milliseconds, rate};
 use crate::project::Project;
 use crate::shell;
@@ -43,7 +42,7 @@ pub(super) struct Effort {
 
 impl Effort {
     pub(super) const WHOLE: Self =
-        Self { lengths: [21, 121], starts: 7, warm_up: 300, rounds: 12, requests: 200, crowd: 960 };
+        Self { lengths: [21, 121], starts: 7, warm_up: 1000, rounds: 20, requests: 200, crowd: 960 };
     pub(super) const QUICK: Self =
         Self { lengths: [11, 31], starts: 3, warm_up: 100, rounds: 5, requests: 60, crowd: 192 };
 
@@ -330,20 +329,4 @@ impl Lab<'_> {
         warm.served += requests;
         Ok(rate(u32::try_from(requests).unwrap_or(u32::MAX), used))
     }
-}
-
-/// Leaves the functions' processor to them: what feeds them stays on the first, as the cloud does.
-pub(super) fn make_room() -> anyhow::Result<()> {
-    if last_core().is_some() {
-        let process = std::process::id().to_string();
-        shell::read(Command::new("taskset").args(["--all-tasks", "--cpu-list", "--pid", "0", &process]))?;
-    }
-    Ok(())
-}
-
-/// The processor functions are kept on: the last, if there is more than one.
-pub(super) fn last_core() -> Option<usize> {
-    // As many as there were at first: once there is room, this process sees one.
-    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
-    (*CORES > 1).then(|| *CORES - 1)
 }

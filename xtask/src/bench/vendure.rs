@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::function;
+use super::{function, processor};
 use crate::project::Project;
 use crate::shell::{self, Step};
 
@@ -62,7 +62,7 @@ impl Vendure {
         let database = Database::start(&project.target("bench/log/postgresql.log"))?;
         let port = TcpListener::bind("127.0.0.1:0").context("no port")?.local_addr()?.port();
         let log = shell::create(&project.target("bench/log/vendure.log"))?;
-        let mut command = function::on_core(super::measure::last_core(), Path::new("node"));
+        let mut command = processor::on_core(processor::last_core(), Path::new("node"));
         let mut child = command
             .arg(project.path("tests/bench/vendure/src/server.js"))
             .args([&port.to_string()])
@@ -149,7 +149,7 @@ impl Database {
 
     /// One of its programs, on the first processor; they refuse to run as root.
     fn command(&self, name: &str) -> Command {
-        let mut command = function::on_core(Some(0), Path::new(if is_root() { "runuser" } else { "env" }));
+        let mut command = processor::on_core(Some(0), Path::new(if is_root() { "runuser" } else { "env" }));
         if is_root() {
             command.args(["-u", "postgres", "--"]);
         }
