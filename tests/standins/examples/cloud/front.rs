@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::serve::Listener;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -138,7 +138,10 @@ impl Front {
         } else if id.contains("TokenKeys") {
             self.0.token_keys.clone()
         } else if id.contains("access-provider") {
-            json!({ "url": format!("{}/access", self.0.url) }).to_string()
+            let pool = "https://id.example.com";
+            let jwks = format!("{pool}/jwks.json");
+            json!({ "url": format!("{}/access", self.0.url), "domain": pool, "issuer": pool, "jwks": jwks, "client": "bench" })
+                .to_string()
         } else {
             json!({ "current": "s".repeat(48), "previous": "" }).to_string()
         };
@@ -153,7 +156,7 @@ async fn answer(State(front): State<Front>, request: Request) -> Response {
             let usage = front.0.usage.lock().unwrap_or_else(PoisonError::into_inner).to_json();
             return respond(StatusCode::OK, "application/json", usage.to_string());
         }
-        if head.uri.path() == "/standin/replay" {
+        if head.method == Method::POST && head.uri.path() == "/standin/replay" {
             front.kept().is_replayed = true;
             return respond(StatusCode::OK, "application/json", "{}".to_owned());
         }

@@ -1,7 +1,7 @@
 //! The AWS services a function calls, embedded and on a port, for the benchmark: the table with a small shop in it,
 //! topics and queues, and secrets. Over HTTP, and over TLS with an authority made for the occasion. It counts every call
 //! and the capacity it consumed (`GET /standin/usage`), and can be told to give the table's last answers again
-//! (`GET /standin/replay`), for whoever wants it to take no time.
+//! (`POST /standin/replay`), for whoever wants it to take no time.
 //!
 //! Arguments name what else is to be there. Prints one line of JSON that says where everything is, and ends with its standard input. It checks no signature and
 //! no permission.
