@@ -237,6 +237,7 @@ mod tests {
         let _ = context.transport(Roots::Amazon);
         assert!(context.amazon.get().is_some() && context.public.get().is_none());
     }
+
     #[tokio::test]
     async fn a_call_of_the_table_goes_to_its_one_place_and_tells_little() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -3,8 +3,8 @@
 //! and the capacity it consumed (`GET /standin/usage`), and can be told to give the table's last answers again
 //! (`POST /standin/replay`), for whoever wants it to take no time.
 //!
-//! Arguments name what else is to be there. Prints one line of JSON that says where everything is, and ends with its standard input. It checks no signature and
-//! no permission.
+//! Arguments name what else is to be there. Prints one line of JSON that says where everything is, and ends with its
+//! standard input. It checks no signature and no permission.
 
 mod front;
 mod login;
