@@ -8,8 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::thread;
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use crate::shell;
 
@@ -49,7 +50,11 @@ fn keep_awake(core: usize, process: &str) -> anyhow::Result<Child> {
     let mut idler = on_core(Some(core), Path::new("chrt"));
     idler.args(["--idle", "0", "sh", "-c", IDLE, "sh", process]);
     let idler = idler.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    idler.context("cannot keep a processor awake")
+    let mut idler = idler.context("cannot keep a processor awake")?;
+    // A class that is refused ends it at once.
+    thread::sleep(Duration::from_millis(200));
+    ensure!(idler.try_wait()?.is_none(), "processor {core} is not kept awake: `chrt --idle 0` does not work here");
+    Ok(idler)
 }
 
 impl Drop for Room {
