@@ -108,7 +108,7 @@ fn end_to_end(project: &Project) -> anyhow::Result<()> {
         feed::run(project)?;
         deliveries::run(project)?;
         contract::check()?;
-        flows::went_around(&held_up)?;
+        flows::went_around(project, &held_up)?;
         flows::full_sync(project)
     });
     down::run()?;

@@ -14,7 +14,7 @@ use web::transport::Transport;
 use crate::Shop;
 use crate::answer::Answer;
 use crate::breaker::store::Circuits;
-use crate::breaker::{AROUND, Event, Route};
+use crate::breaker::{AROUND, Circuit, Event, Route};
 use crate::calls::{Sent, Store};
 use crate::limiter::Admission;
 use crate::limiter::store::Limiter;
@@ -88,9 +88,10 @@ impl Client {
             Ok(_) => Some(Event::Answered),
             Err(report) => Event::of(&report.outcome, &[]),
         };
-        if let Some(event) = event {
-            self.report(to, event).await?;
-        }
+        let circuit = match event {
+            Some(event) => self.report(to, event).await?,
+            None => Circuit::CLOSED,
+        };
         if let Some(version) = answer.other_version {
             tracing::warn!(%shop, version, "our version of the API has expired");
         }
@@ -99,7 +100,14 @@ impl Client {
         {
             self.tokens.renew(tenant, shop, &store.base_url, &store.token).await?;
         }
-        answer.result
+        match (answer.result, event, circuit) {
+            // It goes the way of those that come next. Tried again by itself it could be the probe each time, and would
+            // wait longer after each.
+            (Err(report), Some(Event::Failed), Circuit::Open { .. }) if entity == kind::PRODUCT => {
+                Err(Report { detail: report.detail, ..around(entity) })
+            }
+            (result, ..) => result,
+        }
     }
 
     /// Sends what is no call of a store's API: a file to where it said, or for a part of one. No token goes along.
@@ -107,11 +115,11 @@ impl Client {
         self.transport.send(request, CARRY).await
     }
 
-    /// Tells the circuit of what an answer says beyond its outcome.
+    /// Tells the circuit of what an answer says beyond its outcome. The circuit afterwards.
     ///
     /// # Errors
     /// The table's.
-    pub async fn report(&self, to: To<'_>, event: Event) -> Result<(), Report> {
+    pub async fn report(&self, to: To<'_>, event: Event) -> Result<Circuit, Report> {
         let recorded = self.circuits.record(to.tenant, to.shop, to.entity, event).await;
         recorded.map_err(|error| unstored(&error))
     }

@@ -52,12 +52,19 @@ impl Circuits {
         self.change(tenant, shop, entity, |circuit| circuit.route(self.clock.now())).await
     }
 
-    /// Reports how a call of its own ended.
+    /// Reports how a call of its own ended. The circuit afterwards.
     ///
     /// # Errors
     /// The table's.
-    pub async fn record(&self, tenant: &TenantId, shop: &Shop, entity: &str, event: Event) -> Result<(), TableError> {
-        self.change(tenant, shop, entity, |circuit| ((), circuit.after(event, self.clock.now()))).await
+    pub async fn record(
+        &self,
+        tenant: &TenantId,
+        shop: &Shop,
+        entity: &str,
+        event: Event,
+    ) -> Result<Circuit, TableError> {
+        let after = |circuit: Circuit| circuit.after(event, self.clock.now());
+        self.change(tenant, shop, entity, |circuit| (after(circuit), after(circuit))).await
     }
 
     async fn change<T>(
