@@ -63,8 +63,11 @@ impl Circuits {
         entity: &str,
         event: Event,
     ) -> Result<Circuit, TableError> {
-        let after = |circuit: Circuit| circuit.after(event, self.clock.now());
-        self.change(tenant, shop, entity, |circuit| (after(circuit), after(circuit))).await
+        self.change(tenant, shop, entity, |circuit| {
+            let after = circuit.after(event, self.clock.now());
+            (after, after)
+        })
+        .await
     }
 
     async fn change<T>(
