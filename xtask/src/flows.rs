@@ -48,7 +48,8 @@ pub(crate) fn hold_up(project: &Project) -> anyhow::Result<HeldUp> {
 /// They are in the store, in time: the schedule has begun the flow that sends what waits in a file.
 pub(crate) fn went_around(project: &Project, HeldUp(books): &HeldUp) -> anyhow::Result<()> {
     let (stacks, users) = (LocalStack::load(project)?, Users::load(project)?);
-    let store = Api::basic(&stacks.store.url, users.admin()?);
+    let root = stacks.store.url.strip_suffix("/store").context("the store's URL ends in /store")?;
+    let operations = Api::basic(root, users.admin()?);
     let shop = Api::anonymous(stand_ins::SHOP_URL);
     within("books did not go in a file", || {
         let variants = shop.post("/_standin/objects", &json!({ "type": "ProductVariant" }))?.expect(200)?;
@@ -58,7 +59,7 @@ pub(crate) fn went_around(project: &Project, HeldUp(books): &HeldUp) -> anyhow::
         };
         Ok(books.iter().all(is_there).then_some(()))
     })
-    .with_context(|| open_products(&store))?;
+    .with_context(|| open_products(&operations))?;
     let seen = shop.post("/_standin/counters", &json!({}))?.expect(200)?;
     let files = seen["operations"]["bulkOperationRunMutation"].as_u64().unwrap_or_default();
     ensure!(files > 0, "the books are in the store, but no file was sent: {seen}");
@@ -67,9 +68,9 @@ pub(crate) fn went_around(project: &Project, HeldUp(books): &HeldUp) -> anyhow::
 }
 
 /// The documents of products that are not done, for whoever has to find out why.
-fn open_products(store: &Api) -> String {
+fn open_products(operations: &Api) -> String {
     let of = |state: &str| {
-        let page = store.get(&format!("/v1/operations/documents?type=product&state={state}"));
+        let page = operations.get(&format!("/v1/operations/documents?type=product&state={state}"));
         page.and_then(|answer| answer.expect(200))
             .map_or_else(|error| error.to_string(), |page| page["items"].to_string())
     };
